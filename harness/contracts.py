@@ -1,0 +1,178 @@
+"""The verbs: all that anybody implements. A new suite, model or step is one file that holds one such class.
+
+The file name is the registration (`registry.py`): `suites/mmlu.py` is the suite `mmlu`, and `mmlu:generative` is its
+variant. Constructors only store parameters; no file is read and no model loaded before the verb is called.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness.types import Artifact, Completion, Fault, Metric, Request, Sample, Score
+
+Episode = Generator[Request, Completion, Score]
+"""Yields requests, receives completions, returns a score."""
+
+
+@dataclass(frozen=True)
+class Practice:
+    """One training row of a procedural suite: never one of its samples (checked by canonical form)."""
+
+    prompt: str
+    target: str
+    tags: Mapping[str, str]
+
+
+class Suite(ABC):
+    """Yields samples and scores what a model says to them.
+
+    Most suites yield one request per sample: they implement `request` and `score`, and `score` is pure (same sample
+    and completion, same score; no clock, no network, no model). Suites with turns, tools or a judge override
+    `episode`. Scoring raises plain Python errors for what it cannot judge; the runner books them as faults. Text
+    that merely is wrong, empty or garbage is a score of 0 with a mode, never an exception.
+    """
+
+    variants: ClassVar[Mapping[str, str]] = {"": ""}
+    """Variant -> one line of what it is; the key `""` is the suite as its plain name calls it."""
+    version: ClassVar[str]
+    """Raised whenever prompts, samples or scoring change: scores of different versions are never compared."""
+    source: ClassVar[str]
+    """Where the questions come from: paper and URL."""
+    licence: ClassVar[str]
+    metrics: tuple[Metric, ...]
+    """The first is the primary one."""
+    group_tag: ClassVar[str] = ""
+    """The tag by which results are listed and `--limit` spreads its samples (`subject`, `task`, `skill`)."""
+    runs_code: ClassVar[bool] = False
+    """Whether scoring executes text of the model (then the sandbox level is stored with the score)."""
+
+    def __init__(self, variant: str = "") -> None:
+        self.variant = variant
+
+    @property
+    def name(self) -> str:
+        """`file` or `file:variant`."""
+        base = type(self).__module__.rpartition("suites.")[2].partition(".")[0]
+        return f"{base}:{self.variant}" if self.variant else base
+
+    @abstractmethod
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """Yield all samples, in the official order, both splits.
+
+        Args:
+            data_dir: a folder laid out as `<suite>/<official file names>`, or None (then packages and the hub).
+
+        Raises:
+            errors.MissingData: when no source has the rows; the message names the three ways.
+        """
+
+    def request(self, sample: Sample) -> Request:
+        """Return the one request of a one-turn suite: `prompt` for raw form, `messages` too where chat differs."""
+        raise NotImplementedError(f"{self.name} has neither `request` nor `episode`")
+
+    def score(self, sample: Sample, completion: Completion) -> Score:
+        """Return the score of the one completion of a one-turn suite. Pure."""
+        raise NotImplementedError(f"{self.name} has neither `score` nor `episode`")
+
+    def episode(self, sample: Sample) -> Episode:
+        """Ask and score one sample; overridden by suites with several turns."""
+        completion = yield self.request(sample)
+        return self.score(sample, completion)
+
+    @property
+    def one_turn(self) -> bool:
+        """Whether `request` and `score` are all there is, so that a stored score can stand for scoring again."""
+        return type(self).episode is Suite.episode
+
+    def scorer(self) -> Mapping[str, Any]:
+        """Return everything but the version that changes a score: time limits, judge. Part of the score's key."""
+        return {}
+
+    @abstractmethod
+    def examples(self) -> Iterable[tuple[Sample, Completion, Completion]]:
+        """Yield (sample, a right completion, a wrong completion), written for this project: the suite's own test."""
+
+    def practice(self, seed: int, count: int) -> Iterator[Practice]:
+        """Yield `count` training rows that are no samples of this suite. Procedural suites only."""
+        raise NotImplementedError(f"{self.name} is not procedural: it has no training rows")
+
+
+class Model(ABC):
+    """Answers batches of requests.
+
+    Not thread-safe unless it says so; one process, one caller.
+    """
+
+    spec: str
+    """`prefix:locator`, as typed."""
+    can: frozenset[str]
+    """Of `generate`, `choose`, `read`, `tools`, `chat` (has a template), `schema`."""
+    digest: str | None
+    """Digest of all that determines answers besides request and engine: weights, adapter, tokenizer, template.
+    None for hosted models: their answers are reused within a run only."""
+    engine: Mapping[str, Any]
+    """Engine name, version and the settings that can change an answer: part of every completion's key."""
+    batch_size: int = 512
+    """How many requests it likes to be handed at once; more only costs memory."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, locator: str, settings: Mapping[str, str]) -> Model:
+        """Load the model named by `locator`; `settings` are the strings of `--set key=value`.
+
+        Raises:
+            errors.UsageError: file missing or unreadable, unknown setting, missing package.
+        """
+
+    @abstractmethod
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | Fault]]:
+        """Yield (index, completion or fault) as each request *finishes*, every index exactly once, in any order.
+
+        A request that this model cannot answer yields a Fault; an exception means that the model itself is lost.
+        """
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return facts for reports: parameters, size_bytes, quantisation, context length. JSON data."""
+        return {}
+
+    def close(self) -> None:
+        """Free memory, processes and connections. Idempotent."""
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class StepContext(ABC):
+    """What a step may use besides its inputs."""
+
+    scratch: Path
+    """An empty folder, removed afterwards."""
+
+    @abstractmethod
+    def ask(self, model: str, requests: Sequence[Request]) -> list[Completion | Fault]:
+        """Ask a model by name, through the ledger."""
+
+    @abstractmethod
+    def spend(self, what: str, amount: float) -> None:
+        """Book a cost; raises when the budget is used up."""
+
+    @abstractmethod
+    def progress(self, done: float, note: str = "") -> None:
+        """Report progress in [0, 1]."""
+
+
+class Step(ABC):
+    """Artifacts in, one artifact out. The same inputs, parameters and version give the same key and run once."""
+
+    version: ClassVar[str]
+
+    @abstractmethod
+    def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
+        """Write the output into `context.scratch` and return the file or folder to keep."""
