@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -94,6 +95,15 @@ def validate(raw: dict[str, Any], into: type[M], where: str) -> M:
     except ValidationError as error:
         problems = [_problem(entry, into) for entry in error.errors()]
         raise UsageError(f"{where}: " + "; ".join(problems), _keys(into), "mend it and run the same command") from error
+
+
+def read_settings(raw: Mapping[str, str], into: type[M]) -> M:
+    """Return a model's `--set key=value` strings as its settings, parsed into the declared types.
+
+    Raises:
+        UsageError: unknown key (with the nearest), or a value that is not of its type.
+    """
+    return validate(dict(raw), into, where="--set")
 
 
 def _problem(entry: Any, into: type[BaseModel]) -> str:
