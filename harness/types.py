@@ -221,8 +221,8 @@ class Run:
     suites: tuple[str, ...]
     started_at: str
     """UTC, ISO 8601."""
-    status: Literal["running", "done", "interrupted", "stopped"] = "running"
-    """`stopped`: by the circuit breaker."""
+    status: Literal["running", "done", "incomplete", "interrupted", "stopped"] = "running"
+    """`incomplete`: at its end, with faults still owed; `stopped`: by the circuit breaker."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+"""Answers questions of the database: short read-only accesses, rows as nouns or plain mappings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import duckdb
+
+from harness.errors import UsageError, nearest
+from harness.store.connect import Database
+from harness.store.rows import TABLES, completion_from, score_from
+from harness.types import Completion, Score
+
+
+def rows(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of a query as mappings."""
+    result = connection.execute(query, parameters or [])
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def query(database: Database, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a query in an access of its own; nothing when there is no database yet."""
+    if not database.path.exists():
+        return []
+    with database.read() as connection:
+        return rows(connection, sql, parameters)
+
+
+def completions(database: Database, keys: Collection[str], model_digest: str) -> dict[str, Completion]:
+    """Return the stored ones of the completions `keys`, by key."""
+    import pyarrow as pa
+
+    if not keys or not database.path.exists():
+        return {}
+    names = ", ".join(f"c.{name}" for name in TABLES["completions"])
+    with database.read() as connection:
+        connection.register("wanted", pa.table({"key": pa.array(list(keys), pa.string())}))
+        found = rows(
+            connection,
+            f"SELECT {names} FROM completions c SEMI JOIN wanted w ON c.key = w.key WHERE c.model_digest = ?",
+            [model_digest],
+        )
+        connection.unregister("wanted")
+    return {row["key"]: completion_from(row) for row in found}
+
+
+def scores(database: Database, scorer_key: str, run_suite: str) -> dict[str, Score]:
+    """Return all stored scores of one scorer (suite, version and configuration), by key."""
+    found = query(
+        database,
+        "SELECT key, measures, mode, answer, detail FROM scores WHERE suite = ? AND scorer_key = ?",
+        [run_suite, scorer_key],
+    )
+    return {row["key"]: score_from(row) for row in found}
+
+
+def recorded(database: Database, run_id: str, suite: str) -> dict[tuple[str, int], bool]:
+    """Return (sample id, attempt) -> whether it has a score, of all records of a run's suite."""
+    found = query(
+        database,
+        "SELECT sample_id, attempt, score_key IS NOT NULL AS scored FROM records WHERE run_id = ? AND suite = ?",
+        [run_id, suite],
+    )
+    return {(row["sample_id"], row["attempt"]): row["scored"] for row in found}
+
+
+def runs_of(database: Database, identity: str) -> list[dict[str, Any]]:
+    """Return the runs of one identity, the latest attempts last."""
+    return query(
+        database,
+        "SELECT run_id, first_attempt, status FROM runs WHERE identity = ? ORDER BY first_attempt",
+        [identity],
+    )
+
+
+def runs(database: Database) -> list[dict[str, Any]]:
+    """Return all runs, latest first, with records, faults and wanted counts."""
+    return query(
+        database,
+        "SELECT run_id, name, model, status, started_at, finished_at,"
+        " (SELECT list(suite ORDER BY suite) FROM run_suites s WHERE s.run_id = r.run_id) AS suites,"
+        " (SELECT sum(wanted) FROM run_suites s WHERE s.run_id = r.run_id) AS wanted,"
+        " count(x.run_id) AS records, count(x.fault_boundary) AS faults"
+        " FROM runs r LEFT JOIN records x USING (run_id) GROUP BY ALL ORDER BY started_at DESC, run_id",
+    )
+
+
+def run(database: Database, named: str) -> dict[str, Any]:
+    """Return the run with that id, unambiguous start of an id, or name (the latest of that name).
+
+    Raises:
+        UsageError: no such run, or an ambiguous start; names the nearest.
+    """
+    with database.read() as connection:
+        known = rows(connection, "SELECT * FROM runs ORDER BY started_at DESC")
+    exact = [r for r in known if named in (r["run_id"], r["name"])]
+    found = exact[:1] or [r for r in known if named and r["run_id"].startswith(named)]
+    if len(found) != 1:
+        what = f"no run {named!r}" if not found else f"{named!r} could be {len(found)} runs"
+        names = [r["run_id"] for r in (found or known)]
+        raise UsageError(f"{what} in {str(database.path)!r}", nearest(named, names), "type: harness list runs")
+    return {k: json.loads(v) if k in ("model_facts", "engine", "config", "host") else v for k, v in found[0].items()}
+
+
+def run_suites(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """Return what a run wants of each suite, with `metrics` parsed."""
+    found = query(database, "SELECT * FROM run_suites WHERE run_id = ? ORDER BY suite", [run_id])
+    return [{**row, "metrics": json.loads(row["metrics"])} for row in found]
