@@ -1,0 +1,212 @@
+"""Turns a Hugging Face model folder into a GGUF file, and a GGUF file into a quantised one.
+
+The converter is llama.cpp's own (MIT), as the package auto-round 0.15.1 ships it unchanged under
+`auto_round/export/export_to_gguf/conversion`. It is no documented interface, so it is imported here and nowhere else,
+without importing auto-round itself (2.5 s instead of 9 s) and without leaving `conversion` in sys.modules. Quantising
+is `llama_model_quantize` of the llama.cpp inside llama-cpp-python, so that writer and reader are one version.
+
+    hf_to_gguf(Path("checkpoint"), Path("model.gguf"))            -> model.gguf, 2-D tensors F16, 1-D tensors F32
+    quantize(Path("model.gguf"), Path("small.gguf"), "Q5_K_M")    -> small.gguf
+
+Both write beside the target under a temporary name and rename, so a killed conversion leaves no half file.
+A row length that is no multiple of 256 makes llama.cpp fall back from K-quants to other types, with a log line only:
+`tensor_types` reads back what was really written. Not done here: adapters, multimodal projectors, importance matrices.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from harness.errors import InfrastructureError, MissingPackage, UsageError, nearest
+
+KINDS = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
+"""What the converter itself can write; everything smaller is a second step, `quantize`."""
+
+CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+SPLITS = {"\\p{N}{1,3}": "llama-bpe", "\\p{N}": "qwen2"}
+"""How the Llama 3 and Qwen 2 pre-tokenizers (otherwise equal) split digits -> their name in llama.cpp."""
+
+LOGGERS = ("hf-to-gguf", "gguf", "gguf.gguf_writer", "gguf.vocab", "llama-cpp-python")
+"""Who else would write a line per tensor on stderr."""
+
+_NAME = "conversion"
+_loaded: dict[str, ModuleType] = {}
+
+
+def hf_to_gguf(source: Path, target: Path, kind: str = "f16") -> Path:
+    """Write the Hugging Face folder `source` as the GGUF file `target` and return `target`.
+
+    Args:
+        kind: f32, f16, bf16 or q8_0 (any case); 1-D tensors are always F32.
+
+    Raises:
+        UsageError: no model folder, an architecture or tokenizer unknown to the converter, an unknown kind.
+        MissingPackage: torch, transformers, gguf, sentencepiece or auto-round is not installed.
+    """
+    if kind.lower() not in KINDS:
+        raise UsageError(f"no GGUF kind {kind!r} to convert to", nearest(kind.lower(), KINDS), "or quantise afterwards")
+    if not (source / "config.json").is_file():
+        raise UsageError(
+            f"{str(source)!r} is no model folder", "a folder with config.json and weights", f"type: ls {source}"
+        )
+    with _conversion() as conversion, _quiet(), _written(target) as unfinished:
+        try:
+            file_type = getattr(conversion.base.gguf.LlamaFileType, KINDS[kind.lower()])
+            parameters = conversion.ModelBase.load_hparams(source, False)
+            architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
+            convert = _with_known_pre(conversion.get_model_class(architecture), source)
+            convert(source, file_type, unfinished, model_name=source.name).write()
+        except (NotImplementedError, KeyError, ValueError, FileNotFoundError) as error:
+            raise UsageError(
+                f"cannot convert {str(source)!r} to GGUF: {error}",
+                "an architecture and a tokenizer that llama.cpp knows",
+                "type: harness list models (hf: serves it without conversion)",
+            ) from error
+    return target
+
+
+def quantize(source: Path, target: Path, kind: str, threads: int | None = None) -> Path:
+    """Write the GGUF file `source` quantised to `kind` (Q8_0, Q6_K, Q5_K_M, Q4_K_M, ...) as `target`; return it.
+
+    Raises:
+        UsageError: no such file or kind.
+        MissingPackage: llama-cpp-python is not installed.
+        InfrastructureError: llama.cpp refused (unreadable file, already quantised, full disk).
+    """
+    try:
+        import llama_cpp
+    except ImportError as error:
+        raise MissingPackage("llama-cpp-python", "quantising a GGUF", "compress") from error
+    prefix = "LLAMA_FTYPE_MOSTLY_"
+    known = {name.removeprefix(prefix): value for name, value in vars(llama_cpp).items() if name.startswith(prefix)}
+    if kind.upper() not in known:
+        raise UsageError(f"no GGUF quantisation {kind!r}", nearest(kind.upper(), known), "for example: Q5_K_M")
+    if not source.is_file():
+        raise UsageError(f"no file {str(source)!r} to quantise", "a GGUF file", f"type: ls {source.parent}")
+    parameters = llama_cpp.llama_model_quantize_default_params()
+    parameters.ftype = known[kind.upper()]
+    parameters.nthread = threads or os.cpu_count() or 1
+    with _quiet(), _written(target) as unfinished:
+        failed = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(unfinished), parameters)
+        if failed:
+            raise InfrastructureError(
+                f"llama.cpp could not quantise {str(source)!r} to {kind} (code {failed})",
+                "a readable, not yet quantised GGUF and room on the disk",
+                f"type: df -h {target.parent}",
+            )
+    return target
+
+
+def tensor_types(path: Path) -> dict[str, int]:
+    """Return how many tensors of each type a GGUF file holds, e.g. `{"F32": 5, "Q5_K": 12, "Q6_K": 3}`."""
+    try:
+        import gguf
+    except ImportError as error:
+        raise MissingPackage("gguf", "reading a GGUF's tensor types", "compress") from error
+    return dict(Counter(tensor.tensor_type.name for tensor in gguf.GGUFReader(path).tensors))
+
+
+@contextlib.contextmanager
+def _conversion() -> Iterator[Any]:
+    """Yield the bundled converter, for this block only under the top-level name that it imports itself by."""
+    found = importlib.util.find_spec("auto_round")
+    if found is None or not found.submodule_search_locations:
+        raise MissingPackage("auto-round", "converting to GGUF", "compress")
+    bundle = Path(found.submodule_search_locations[0]) / "export" / "export_to_gguf"
+    path, strangers = list(sys.path), _taken()
+    sys.modules.update(_loaded)
+    sys.path.insert(0, str(bundle))
+    try:
+        importlib.import_module("sentencepiece")  # else found missing only in the middle of a conversion
+        yield importlib.import_module(_NAME)
+    except ImportError as error:
+        raise MissingPackage(error.name or str(error), "converting to GGUF", "compress") from error
+    finally:
+        sys.path[:] = path  # the converter adds to it too
+        _loaded.update(_taken())
+        sys.modules.update(strangers)
+
+
+def _taken() -> dict[str, ModuleType]:
+    """Remove and return every module that is loaded under the converter's name."""
+    names = [name for name in sys.modules if name == _NAME or name.startswith(f"{_NAME}.")]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _with_known_pre(base: Any, source: Path) -> Any:
+    """Return the converter class with a bar on terminals only, and a second chance to name the pre-tokenizer.
+
+    llama.cpp recognises a pre-tokenizer by the hash of some text's token ids, which no self-trained vocabulary can
+    match; what really decides is the splitting rule in tokenizer.json.
+    """
+
+    class Converter(base):  # type: ignore[misc]
+        model_arch = base.model_arch
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            write, bar = self.gguf_writer.write_tensors_to_file, sys.stderr.isatty()
+            self.gguf_writer.write_tensors_to_file = lambda **_: write(progress=bar)
+
+        def get_vocab_base_pre(self, tokenizer: Any) -> str:
+            try:
+                return str(super().get_vocab_base_pre(tokenizer))
+            except NotImplementedError:
+                named = pre_tokenizer(source / "tokenizer.json")
+                if named is None:
+                    raise
+                return named
+
+    return Converter
+
+
+def pre_tokenizer(tokenizer_json: Path) -> str | None:
+    """Return llama.cpp's name (`gpt-2`, `llama-bpe`, `qwen2`) of a tokenizer.json's splitting rule, None if unknown."""
+    try:
+        rule = json.loads(tokenizer_json.read_text(encoding="utf-8"))["pre_tokenizer"] or {}
+    except (OSError, KeyError, json.JSONDecodeError):
+        return None
+    if rule.get("type") == "ByteLevel" and rule.get("use_regex", True) and not rule.get("add_prefix_space"):
+        return "gpt-2"
+    for part in rule.get("pretokenizers", ()):
+        regex = str(part.get("pattern", {}).get("Regex", ""))
+        if regex.startswith(CONTRACTIONS):
+            digits = regex.removeprefix(CONTRACTIONS).split("|")[2]
+            return SPLITS.get(digits)
+    return None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep per-tensor logs out of ours; errors are raised anyway."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _written(target: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `target`; rename it there on success, remove it on failure."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    try:
+        yield unfinished
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
