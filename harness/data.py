@@ -60,11 +60,6 @@ def number_samples(suite: str, rows: Iterable[Row]) -> Iterator[Sample]:
         )
 
 
-def sample_digest(sample: Sample) -> str:
-    """Return the digest of everything a score can depend on: the row, target and tests included."""
-    return digest(sample.id, sample.data, sample.target)
-
-
 def folder(option: str | None) -> Path | None:
     """Return the data folder that `--data` or HARNESS_DATA names, or None.
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.types import Sample
+
 HEX = 32
 """Hex digits of a digest (128 bits): a collision among 10^10 rows has a chance of about 10^-19."""
 
@@ -36,6 +38,11 @@ def digest(*values: Any) -> str:
     """Return the digest of JSON values: 32 hex digits of SHA-256. Lone surrogates are allowed."""
     text = canonical(list(values))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HEX]
+
+
+def sample_digest(sample: Sample) -> str:
+    """Return the digest of everything a score can depend on: the row, target and tests included."""
+    return digest(sample.id, sample.data, sample.target)
 
 
 def file_sha256(path: Path, chunk_bytes: int = 1 << 22) -> str:

@@ -78,6 +78,13 @@ def runs_of(database: Database, identity: str) -> list[dict[str, Any]]:
     )
 
 
+def next_attempt(database: Database, model: str) -> int:
+    """Return the first attempt number that no run of `model` (digest, or spec of a hosted one) has used."""
+    used = "first_attempt + (config->>'samples')::INTEGER"
+    found = query(database, f"SELECT coalesce(max({used}), 0) AS n FROM runs WHERE config->>'model' = ?", [model])
+    return int(found[0]["n"]) if found else 0
+
+
 def runs(database: Database) -> list[dict[str, Any]]:
     """Return all runs, latest first, with records, faults and wanted counts."""
     return query(

@@ -8,8 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.data import sample_digest
-from harness.hashing import canonical, digest
+from harness.hashing import canonical, digest, sample_digest
 from harness.types import Completion, Record, Request, Sample, Score, ToolCall
 
 HEAD_CHARS = 256
@@ -59,7 +58,7 @@ def now() -> datetime:
 
 def clean(text: str) -> str:
     """Return `text` as valid UTF-8: lone surrogates, which a model's broken bytes can become, are replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def plain(value: Any) -> str:

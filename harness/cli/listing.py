@@ -1,0 +1,114 @@
+"""`harness list suites|models|steps|runs`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.console import Db, Debug, Json, command, emit, people, printable
+from harness.errors import UsageError, nearest
+
+KINDS = ("suites", "models", "steps", "runs")
+
+
+@command
+def run(
+    kind: Annotated[str, typer.Argument(help="suites, models, steps or runs.")],
+    db: Db = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List what there is."""
+    if kind not in KINDS:
+        raise UsageError(f"nothing to list under {kind!r}", nearest(kind, KINDS), "type: harness list suites")
+    listed: dict[str, Callable[[], list[dict[str, Any]]]] = {"suites": suites, "models": models, "steps": steps}
+    rows = runs(db) if kind == "runs" else listed[kind]()
+    if as_json:
+        emit(rows)
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = people(False)
+    if not rows:
+        console.print(f"no {kind} yet")
+        return
+    table = Table()
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(escape(printable(str(value if value is not None else ""))) for value in row.values()))
+    console.print(table)
+
+
+def suites() -> list[dict[str, Any]]:
+    """Return all suites, variants included, with metric, version, licence and what they are."""
+    from harness import registry
+
+    found = []
+    for name in registry.all_suites():
+        suite = registry.suite(name)
+        doc = suite.variants.get(suite.variant) or first_line(type(suite).__module__)
+        found.append(
+            {
+                "suite": name,
+                "metric": suite.metrics[0].name,
+                "version": suite.version,
+                "licence": suite.licence,
+                "what": doc,
+            }
+        )
+    return found
+
+
+def models() -> list[dict[str, Any]]:
+    """Return the prefixes of models with the first line of their files; nothing of them is imported."""
+    from harness import registry
+
+    return [{"prefix": name, "what": _first_line_of_file(name)} for name in registry.names("models")]
+
+
+def steps() -> list[dict[str, Any]]:
+    """Return the names of all steps."""
+    from harness import registry
+
+    return [{"step": name} for name in registry.names("steps")]
+
+
+def runs(db: str | None) -> list[dict[str, Any]]:
+    """Return all runs, latest first."""
+    from harness.store import Database, read
+
+    return [
+        {
+            "run": row["run_id"],
+            "name": row["name"],
+            "model": row["model"],
+            "suites": ", ".join(row["suites"] or []),
+            "status": row["status"],
+            "records": f"{row['records']}/{row['wanted']}",
+            "faults": row["faults"],
+            "started": str(row["started_at"])[:19],
+        }
+        for row in read.runs(Database.at(db))
+    ]
+
+
+def first_line(module: str) -> str:
+    """Return the first line of an imported module's docstring."""
+    import sys
+
+    return (inspect.getdoc(sys.modules[module]) or "").split("\n")[0]
+
+
+def _first_line_of_file(name: str) -> str:
+    from harness import registry
+
+    folder = registry.ROOT / "harness" / "models"
+    path = next((p for p in (folder / f"{name}.py", folder / name / "__init__.py") if p.exists()), None)
+    if path is None:
+        return "from another distribution"
+    return path.read_text(encoding="utf-8").lstrip().removeprefix('"""').split("\n")[0].removesuffix('"""')

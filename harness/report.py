@@ -1,0 +1,174 @@
+"""What a run says: per suite the declared metrics with 95% intervals, faults, modes and groups.
+
+Every number is made here from the records' values; nothing of it is stored. Cost: one pass over the run's records.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness import stats
+from harness.store import Database, read
+from harness.types import Metric
+
+UNPARSED_ALARM = 0.9
+"""Share of unparsed answers from which zeros look like an extraction bug rather than a weak model."""
+
+
+@dataclass(frozen=True)
+class SuiteReport:
+    """One suite of a run. `metrics` maps names to estimates; the first is the primary one."""
+
+    suite: str
+    version: str
+    wanted: int
+    scored: int
+    faults: Mapping[str, int]
+    """`boundary/kind` -> count."""
+    metrics: Mapping[str, stats.Estimate]
+    modes: Mapping[str, int]
+    """Mode -> count, most frequent first."""
+    groups: Mapping[str, stats.Estimate]
+    """Group (subject, task, skill) -> estimate of the primary metric."""
+    seconds: float
+    sandbox: str
+
+    @property
+    def primary(self) -> tuple[str, stats.Estimate]:
+        """Name and estimate of the primary metric."""
+        return next(iter(self.metrics.items()))
+
+    @property
+    def alarm(self) -> str:
+        """A line of warning when the zeros look like an extraction bug, else empty."""
+        unparsed = self.modes.get("unparsed", 0)
+        if self.scored >= 10 and unparsed >= UNPARSED_ALARM * self.scored:
+            return (
+                f"{self.suite}: {unparsed} of {self.scored} answers could not be parsed: look at the prompt form first"
+            )
+        return ""
+
+
+def reports(database: Database, run_id: str) -> list[SuiteReport]:
+    """Return the report of every suite of a run, in the order of their names."""
+    return [_report(database, run_id, wanted) for wanted in read.run_suites(database, run_id)]
+
+
+def _report(database: Database, run_id: str, wanted: Mapping[str, Any]) -> SuiteReport:
+    rows = read.query(
+        database,
+        "SELECT sample_id, attempt, tags, measures, mode, fault_boundary, fault_kind FROM results"
+        " WHERE run_id = ? AND suite = ?",
+        [run_id, wanted["suite"]],
+    )
+    scored = [row for row in rows if row["measures"] is not None]
+    metrics = [Metric(**declared) for declared in wanted["metrics"]]
+    faults = Counter(f"{row['fault_boundary']}/{row['fault_kind']}" for row in rows if row["measures"] is None)
+    estimates = {metric.name: estimate for metric in metrics if (estimate := aggregate(metric, scored)) is not None}
+    by_group: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in scored:
+        if (group := row["tags"].get(wanted["group_tag"])) is not None:
+            by_group[group].append(row)
+    groups = {group: aggregate(metrics[0], members) for group, members in sorted(by_group.items())}
+    return SuiteReport(
+        suite=wanted["suite"],
+        version=wanted["version"],
+        wanted=wanted["wanted"],
+        scored=len(scored),
+        faults=dict(faults.most_common()),
+        metrics=estimates,
+        modes=dict(Counter(row["mode"] for row in scored).most_common()),
+        groups={group: estimate for group, estimate in groups.items() if estimate is not None},
+        seconds=wanted["seconds"],
+        sandbox=wanted["sandbox"],
+    )
+
+
+def aggregate(metric: Metric, rows: Sequence[Mapping[str, Any]]) -> stats.Estimate | None:
+    """Return a metric over rows with `sample_id`, `tags` and `measures`; None when there are too few attempts for it.
+
+    Attempts at one sample are averaged first: they are not independent.
+    """
+    how, _, argument = metric.aggregate.partition(":")
+    if how.startswith("pass@"):
+        return _pass_at(metric, rows, int(how.removeprefix("pass@")))
+    values = _per_sample(rows, metric.value)
+    if how == "micro":
+        return stats.mean(list(values.values()), metric.low, metric.high)
+    if how == "macro":
+        tag_of = {row["sample_id"]: row["tags"].get(argument, "") for row in rows}
+        groups: dict[str, list[float]] = defaultdict(list)
+        for sample_id, value in values.items():
+            groups[tag_of[sample_id]].append(value)
+        return stats.macro(groups, metric.low, metric.high)
+    if how == "ratio":
+        return stats.ratio(list(values.values()), list(_per_sample(rows, argument).values()))
+    raise ValueError(f"metric {metric.name!r} has an unknown aggregate {metric.aggregate!r}")
+
+
+def _per_sample(rows: Iterable[Mapping[str, Any]], value: str) -> dict[str, float]:
+    attempts: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        attempts[row["sample_id"]].append(row["measures"][value])
+    return {sample_id: math.fsum(values) / len(values) for sample_id, values in attempts.items()}
+
+
+def _pass_at(metric: Metric, rows: Sequence[Mapping[str, Any]], k: int) -> stats.Estimate | None:
+    attempts: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        attempts[row["sample_id"]].append(row["measures"][metric.value])
+    if any(len(values) < k for values in attempts.values()) or (k > 1 and not attempts):
+        return None
+    return stats.mean([stats.pass_at_k(len(v), sum(x >= 1.0 for x in v), k) for v in attempts.values()])
+
+
+def document(database: Database, run_id: str, grades: Mapping[str, float]) -> dict[str, Any]:
+    """Return the JSON document of `eval`, `rescore` and `show --json`."""
+    run = read.run(database, run_id)
+    return {
+        "run_id": run["run_id"],
+        "name": run["name"],
+        "status": run["status"],
+        "model": run["model"],
+        "model_sha256": run["model_digest"],
+        "prompt": run["config"]["prompt"],
+        "started_at": run["started_at"].isoformat() + "Z",
+        "suites": {report.suite: _suite_document(report, grades) for report in reports(database, run["run_id"])},
+        "database": str(database.path),
+        "log": str(database.folder / "runs" / run["run_id"] / "log.jsonl"),
+    }
+
+
+def _suite_document(report: SuiteReport, grades: Mapping[str, float]) -> dict[str, Any]:
+    name, primary = report.primary
+    return {
+        "version": report.version,
+        "metric": name,
+        "n": report.scored,
+        "wanted": report.wanted,
+        "score": finite(primary.value),
+        "low": primary.low,
+        "high": primary.high,
+        "grade": stats.letter(primary.value, grades),
+        "faults": sum(report.faults.values()),
+        "fault_kinds": dict(report.faults),
+        "metrics": {
+            key: {"value": finite(e.value), "low": e.low, "high": e.high, "n": e.n} for key, e in report.metrics.items()
+        },
+        "modes": dict(report.modes),
+        "groups": {
+            key: {"value": finite(e.value), "low": e.low, "high": e.high, "n": e.n} for key, e in report.groups.items()
+        },
+        "sandbox": report.sandbox,
+        "seconds": round(report.seconds, 3),
+        "alarm": report.alarm,
+    }
+
+
+def finite(value: float) -> float | None:
+    """Return the number, or None for nan: JSON knows no nan, and no score is not a zero."""
+    return None if math.isnan(value) else value

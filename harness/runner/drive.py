@@ -1,0 +1,166 @@
+"""Asks and scores: many episodes at once, full batches, each outcome handed on as it comes.
+
+Every live episode waits for one answer. Their requests go to the model in batches; as each answer comes, the episode
+goes on in a thread (scoring may run programs while the model generates) and either ends or puts its next request
+into the following batch. One-turn suites, tool conversations and judges are the same thing here.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from harness.contracts import Episode, Model, Suite
+from harness.errors import InfrastructureError
+from harness.hashing import digest
+from harness.types import Boundary, Completion, Fault, Request, Sample, Score
+
+Dress = Callable[[Request, Sample, int, int], Request]
+"""(request, sample, attempt, turn) -> the request as it is sent."""
+
+
+@dataclass
+class Job:
+    """One sample x attempt on its way to a record."""
+
+    sample: Sample
+    sample_digest: str
+    attempt: int
+    episode: Episode | None = None
+    request: Request | None = None
+    keys: list[str] = field(default_factory=list)
+    outcome: Score | Fault | None = None
+
+    @property
+    def score_key_of(self) -> tuple[list[str], str]:
+        """What a score depends on besides its scorer."""
+        return self.keys, self.sample_digest
+
+
+class Driver:
+    """Drives the jobs of one suite to their outcomes."""
+
+    def __init__(
+        self, suite: Suite, models: Mapping[str, Model], dress: Dress, scorer_key: str, stored: Mapping[str, Score]
+    ) -> None:
+        """`models`: `model` and the judges by name. `stored`: scores of this scorer by key, reused where they fit."""
+        self.suite, self.models, self.dress = suite, models, dress
+        self.scorer_key, self.stored = scorer_key, stored
+
+    def drive(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Yield each job as its outcome is known, in the order of completion."""
+        waiting: list[Job] = []
+        source = iter(jobs)
+        batch_size = self.models["model"].batch_size
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="episode") as pool:
+            moving: set[Future[Job]] = set()
+            try:
+                while True:
+                    while len(waiting) < batch_size and (job := next(source, None)) is not None:
+                        self._start(job)
+                        if job.outcome is None:
+                            waiting.append(job)
+                        else:
+                            yield job
+                    if not waiting:
+                        if not moving:
+                            return
+                        done, moving = wait(moving, return_when=FIRST_COMPLETED)
+                        yield from self._settle(done, waiting)
+                        continue
+                    batch, waiting = waiting[:batch_size], waiting[batch_size:]
+                    for job, answer in self._ask(batch):
+                        moving.add(pool.submit(self._advance, job, answer))
+                        done = {future for future in moving if future.done()}
+                        moving -= done
+                        yield from self._settle(done, waiting)
+            finally:
+                for future in moving:
+                    future.cancel()
+
+    def _settle(self, done: Iterable[Future[Job]], waiting: list[Job]) -> Iterator[Job]:
+        for future in done:
+            job = future.result()
+            if job.outcome is None:
+                waiting.append(job)
+            else:
+                yield job
+
+    def _ask(self, batch: list[Job]) -> Iterator[tuple[Job, Completion | Fault]]:
+        """Yield (job, answer): each addressee gets its own batch."""
+        by_name: dict[str, list[Job]] = {}
+        for job in batch:
+            assert job.request is not None
+            by_name.setdefault(job.request.to, []).append(job)
+        for name, jobs in by_name.items():
+            model = self.models.get(name)
+            if model is None:
+                fault = Fault(
+                    "judge", "not_configured", f"no judge named {name!r}: add it under `judges:` of the config"
+                )
+                yield from ((job, fault) for job in jobs)
+                continue
+            requests = [job.request for job in jobs if job.request is not None]
+            for index, answer in model.answer(requests):
+                yield jobs[index], answer
+
+    def _start(self, job: Job) -> None:
+        try:
+            job.episode = self.suite.episode(job.sample)
+            self._next(job, next(job.episode))
+        except StopIteration:
+            job.outcome = Fault("scorer", "no_request", f"{self.suite.name} ended before it asked anything")
+        except Exception as error:  # noqa: BLE001 - a suite's error is data, never the end of the run
+            job.outcome = fault_of(error, "data")
+
+    def _next(self, job: Job, request: Request) -> None:
+        job.request = self.dress(request, job.sample, job.attempt, len(job.keys))
+
+    def _advance(self, job: Job, answer: Completion | Fault) -> Job:
+        """Hand an answer to its episode; afterwards the job has a new request or an outcome. Runs in a thread."""
+        assert job.episode is not None and job.request is not None
+        if isinstance(answer, Fault):
+            job.episode.close()
+            addressee: Boundary = (
+                "judge" if job.request.to != "model" and answer.boundary == "model" else answer.boundary
+            )
+            job.outcome = Fault(addressee, answer.kind, answer.message)
+            return job
+        job.keys.append(answer.key)
+        known = self.stored.get(self.score_key(job)) if self.suite.one_turn else None
+        if known is not None:
+            job.episode.close()
+            job.outcome = known
+            return job
+        try:
+            self._next(job, job.episode.send(answer))
+        except StopIteration as stop:
+            job.outcome = checked(stop.value, self.suite)
+        except InfrastructureError as error:
+            job.outcome = Fault("sandbox", "sandbox_error", error.what)
+        except Exception as error:  # noqa: BLE001 - booked as a fault of the scorer
+            job.outcome = fault_of(error, "scorer")
+        return job
+
+    def score_key(self, job: Job) -> str:
+        """Return the key of a job's score: its completions, its sample, the scorer."""
+        return digest(self.scorer_key, *job.score_key_of)
+
+
+def fault_of(error: BaseException, boundary: Boundary) -> Fault:
+    """Return the fault that books an exception."""
+    return Fault(boundary, type(error).__name__, f"{type(error).__name__}: {str(error)[:2000]}")
+
+
+def checked(score: object, suite: Suite) -> Score | Fault:
+    """Return the score when it holds every declared value, finite and in range; a fault of the scorer otherwise."""
+    if not isinstance(score, Score):
+        return Fault("scorer", "no_score", f"{suite.name} returned {type(score).__name__}, not a Score")
+    for metric in suite.metrics:
+        value = score.values.get(metric.value, math.nan)
+        if not metric.low <= value <= metric.high:
+            return Fault("scorer", "bad_score", f"{metric.value} = {value!r} is not in [{metric.low}, {metric.high}]")
+    return score

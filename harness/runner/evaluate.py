@@ -1,0 +1,294 @@
+"""One evaluation: wanted minus stored, asked and scored, every record stored as it comes, resumable at any moment."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import __version__, registry
+from harness.config import EvalConfig
+from harness.contracts import Model
+from harness.errors import HarnessError, InfrastructureError, UsageError
+from harness.hashing import digest
+from harness.models.ledger import Ledger
+from harness.runner import plan
+from harness.runner.drive import Driver, Job
+from harness.runner.log import RunLog
+from harness.runner.progress import Meter
+from harness.store import Database, read, write
+from harness.types import Fault, Form, Record, Run
+
+LOW_DISK_BYTES = 32 << 20
+
+
+class Interrupted(HarnessError):
+    """Ctrl-C or SIGTERM: what came in is stored."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an evaluation call ended."""
+
+    run_id: str
+    status: str
+    asked: int
+    """Requests that reached a model in this call."""
+    reused: int
+    """Requests answered from the store in this call."""
+    note: str = ""
+
+
+class Breaker(Exception):
+    """Too many faults in a row: something is broken, and every further request would be wasted."""
+
+
+def evaluate(
+    config: EvalConfig,
+    database: Database,
+    model: Model | None = None,
+    fresh: bool = False,
+    meter: Meter | None = None,
+    rescores: str = "",
+) -> Outcome:
+    """Evaluate `model` (opened from the config when None) and return how the call ended.
+
+    Calling it again with the same configuration goes on where it stopped and asks nothing that is stored.
+    `rescores` names a run whose completions are scored again, so that even a hosted model's are found.
+
+    Raises:
+        UsageError: wrong configuration, found before the model is opened.
+        InfrastructureError: database, disk or model broke; what was stored stays.
+        Interrupted: by Ctrl-C or SIGTERM.
+    """
+    check_room(database)
+    wanted = plan.parts(config)
+    with _opened(config, model) as ready:
+        return Evaluation(config, database, ready, wanted, fresh, meter or Meter(quiet=True), rescores).run()
+
+
+def check_room(database: Database) -> None:
+    """Raise before any work when the results cannot be written: folder, permissions, disk, damaged file."""
+    with database.write():
+        pass
+    free = shutil.disk_usage(database.folder).free
+    if free < LOW_DISK_BYTES:
+        raise InfrastructureError(
+            f"only {free >> 20} MiB are free under {str(database.folder)!r}",
+            f"at least {LOW_DISK_BYTES >> 20} MiB for results",
+            "make room, or name another place with --db",
+        )
+
+
+@contextmanager
+def _opened(config: EvalConfig, model: Model | None) -> Iterator[Model]:
+    if model is not None:
+        yield model
+        return
+    with registry.open_model(config.model, config.settings) as opened:
+        yield opened
+
+
+class Evaluation:
+    """One call of `evaluate`."""
+
+    def __init__(
+        self,
+        config: EvalConfig,
+        database: Database,
+        model: Model,
+        wanted: list[plan.Part],
+        fresh: bool,
+        meter: Meter,
+        rescores: str,
+    ) -> None:
+        self.config, self.database, self.model, self.wanted, self.meter = config, database, model, wanted, meter
+        self.form: Form = plan.form_of(config, model)
+        self.frozen = plan.frozen(config, model, self.form, wanted)
+        self.identity = digest(self.frozen)
+        self.lasting = model.digest is not None or bool(rescores)
+        self.run_id, self.first_attempt, self.known = self._find(fresh)
+        self.folder = database.folder / "runs" / self.run_id
+        self.journal = write.Journal(database, self.run_id)
+        self.ledger = Ledger(model, database, self.journal, rescores or self.run_id)
+        self.models: dict[str, Model] = {"model": self.ledger}
+        self.faults_in_a_row = 0
+
+    def _find(self, fresh: bool) -> tuple[str, int, bool]:
+        """Return (run id, first attempt, whether it is known): the latest run of this identity, or a new one."""
+        runs = read.runs_of(self.database, self.identity)
+        last = runs[-1] if runs else None
+        if last is not None:
+            open_still = last["status"] != "done"
+            # A hosted model may change behind its name: a finished run of it is not gone on with.
+            goes_on = (open_still and last["first_attempt"] > 0) if fresh else (open_still or self.lasting)
+            if goes_on:
+                return last["run_id"], last["first_attempt"], True
+        first = last["first_attempt"] + self.config.samples if last is not None else 0
+        if fresh:
+            first = max(first, read.next_attempt(self.database, str(self.frozen["model"])))
+        return plan.run_name(self.config.model or self.model.spec, self.identity, first), first, False
+
+    def run(self) -> Outcome:
+        """Drive all parts; whatever ends it, what came in is stored and the run's status says how it ended."""
+        with self._locked():
+            log = RunLog(self.folder)
+            self._begin(log)
+            status, note = "done", ""
+            try:
+                self._open_judges()
+                faults = sum(self._part(part, log) for part in self.wanted)
+                if faults:
+                    status, note = "incomplete", f"{faults} samples have no score; the same command asks them again"
+            except Breaker as error:
+                status, note = "stopped", str(error)
+            except KeyboardInterrupt:
+                self._end(log, "interrupted", "by the user")
+                raise Interrupted(
+                    f"interrupted; what came in is stored as run {self.run_id!r}", "", "the same command goes on"
+                ) from None
+            except HarnessError as error:
+                with suppress(HarnessError, OSError):
+                    self._end(log, "stopped", error.what)
+                raise
+            except Exception as error:
+                with suppress(HarnessError, OSError):
+                    self._end(log, "stopped", f"{type(error).__name__}: {error}")
+                raise InfrastructureError(
+                    f"the model {self.model.spec!r} broke: {type(error).__name__}: {str(error)[:300]}",
+                    f"what came in before is stored as run {self.run_id!r}",
+                    "the same command goes on; --debug shows where it broke",
+                ) from error
+            finally:
+                for name, judge in self.models.items():
+                    if name != "model":
+                        judge.close()
+            self._end(log, status, note)
+        return Outcome(self.run_id, status, self.ledger.asked, self.ledger.reused, note)
+
+    def _begin(self, log: RunLog) -> None:
+        if not self.known:
+            started = datetime.now(UTC).replace(tzinfo=None).isoformat()
+            spec = self.config.model or self.model.spec
+            suites = tuple(part.suite.name for part in self.wanted)
+            stored = {**self.frozen, "can": sorted(self.model.can), "data": self.config.data}
+            run = Run(self.run_id, self.config.name, spec, self.model.digest, stored, suites, started)
+            facts = {"model_facts": self.model.describe(), "engine": self.model.engine, "host": host()}
+            write.add_run(
+                self.database, run, self.identity, self.first_attempt, facts, map(self._wanted_row, self.wanted)
+            )
+        else:
+            write.set_status(self.database, self.run_id, "running")
+        log.event("run_started", run_id=self.run_id, model=self.model.spec, resumed=self.known, config=self.frozen)
+
+    def _wanted_row(self, part: plan.Part) -> Mapping[str, Any]:
+        write.add_samples(self.database, part.samples)
+        suite = part.suite
+        return {
+            "suite": suite.name, "version": suite.version, "source": suite.source, "licence": suite.licence,
+            "metrics": [asdict(metric) for metric in suite.metrics], "group_tag": suite.group_tag,
+            "scorer_key": part.scorer_key, "sandbox": part.sandbox_level,
+            "wanted": len(part.samples) * self.config.samples,
+        }  # fmt: skip
+
+    def _open_judges(self) -> None:
+        for name, spec in self.config.judges.items():
+            judge = registry.open_model(spec)
+            self.models[name] = Ledger(judge, self.database, self.journal, self.run_id)
+
+    def _part(self, part: plan.Part, log: RunLog) -> int:
+        """Drive one suite; return how many of its records are faults."""
+        have = read.recorded(self.database, self.run_id, part.suite.name)
+        attempts = range(self.first_attempt, self.first_attempt + self.config.samples)
+        jobs = [
+            Job(sample, sample_digest, attempt)
+            for sample, sample_digest in zip(part.samples, part.digests, strict=True)
+            for attempt in attempts
+            if not have.get((sample.id, attempt), False)
+        ]
+        total = len(part.samples) * self.config.samples
+        self.meter.start(part.suite.name, total, total - len(jobs))
+        if not jobs:
+            return 0
+        log.event("suite_started", suite=part.suite.name, wanted=total, owed=len(jobs))
+        stored = read.scores(self.database, part.scorer_key, part.suite.name)
+        driver = Driver(part.suite, self.models, self._dress, part.scorer_key, stored)
+        started, faults = time.monotonic(), 0
+        try:
+            for job in driver.drive(jobs):
+                faults += isinstance(job.outcome, Fault)
+                self._record(job, part, driver, log, replaces=(job.sample.id, job.attempt) in have)
+        finally:
+            self.meter.finish()
+        self.journal.flush()
+        write.add_seconds(self.database, self.run_id, part.suite.name, time.monotonic() - started)
+        log.event("suite_done", suite=part.suite.name, faults=faults, seconds=round(time.monotonic() - started, 3))
+        return faults
+
+    def _dress(self, request: Any, sample: Any, attempt: int, turn: int) -> Any:
+        return plan.dress(request, self.form, self.config, sample, attempt, turn)
+
+    def _record(self, job: Job, part: plan.Part, driver: Driver, log: RunLog, replaces: bool) -> None:
+        fault = job.outcome if isinstance(job.outcome, Fault) else None
+        score = None if isinstance(job.outcome, Fault) else job.outcome
+        record = Record(self.run_id, part.suite.name, job.sample.id, job.attempt, tuple(job.keys), score, fault)
+        self.journal.add_record(record, job.sample_digest, driver.score_key(job), part.scorer_key, replaces)
+        if self.journal.due:
+            self.journal.flush()
+        self.meter.advance(score.values[part.suite.metrics[0].value] if score is not None else None)
+        if fault is None:
+            self.faults_in_a_row = 0
+            return
+        log.event("fault", suite=part.suite.name, sample_id=job.sample.id, **asdict(fault))
+        # A recording without a row says nothing about the rows to come.
+        self.faults_in_a_row += fault.boundary != "data"
+        if self.faults_in_a_row >= self.config.max_faults_in_a_row:
+            raise Breaker(f"{self.faults_in_a_row} faults in a row, the last: {fault.kind}: {fault.message[:300]}")
+
+    def _end(self, log: RunLog, status: str, note: str) -> None:
+        self.journal.flush()
+        write.set_status(self.database, self.run_id, status, note)
+        log.event("run_ended", status=status, note=note, asked=self.ledger.asked, reused=self.ledger.reused)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep a second process from driving the same run; the lock dies with the process."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with Path(self.folder / "lock").open("w", encoding="utf-8") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise UsageError(
+                        f"run {self.run_id!r} is being evaluated by another process",
+                        "one process a run",
+                        "wait for it, or give this one a --name of its own",
+                    ) from None
+                yield
+        except OSError as error:
+            raise InfrastructureError(
+                f"cannot write to {str(self.folder)!r}: {error.strerror}",
+                "a folder that you may write in, with room",
+                "the same command goes on when there is",
+            ) from error
+
+
+def host() -> dict[str, Any]:
+    """Return facts of this machine for the run's row: no names, no addresses."""
+    return {
+        "harness": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
