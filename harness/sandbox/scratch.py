@@ -1,0 +1,63 @@
+"""A scratch folder that goes away whatever a program left in it.
+
+`shutil.rmtree` gives up on read-only folders and recurses too deep on nested ones (1,000 levels). Here every folder is
+made writable first and its sub-folders are moved up to the top before it is removed: no recursion, no long paths.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PREFIX = "harness-sandbox-"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield a new empty folder (mode 0700) and remove it with all it holds afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder of any depth, read-only folders included; links are removed, never followed.
+
+    What cannot be removed (another owner, immutable) is left where it is.
+    """
+    with suppress(OSError):
+        folder.chmod(0o700)
+        moved = 0
+        while entries := list(os.scandir(folder)):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    moved = _flatten(folder, Path(entry.path), moved)
+                else:
+                    Path(entry.path).unlink()
+        folder.rmdir()
+
+
+def _flatten(top: Path, folder: Path, moved: int) -> int:
+    """Move the sub-folders of `folder` up to `top` under new names and remove it; return the new count of moves."""
+    folder.chmod(0o700)
+    for entry in list(os.scandir(folder)):
+        if entry.is_dir(follow_symlinks=False):
+            Path(entry.path).chmod(0o700)
+            moved += 1
+            Path(entry.path).rename(_free(top, moved))
+        else:
+            Path(entry.path).unlink()
+    folder.rmdir()
+    return moved
+
+
+def _free(top: Path, number: int) -> Path:
+    name = top / f".moved-{number}"
+    while os.path.lexists(name):
+        name = name.with_name(name.name + "x")
+    return name
