@@ -1,0 +1,87 @@
+"""The options of a `gguf:` model (`--set key=value`) and the defaults that the machine and the file's header decide."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.config import Settings
+
+DEFAULT_CTX = 4096
+KV_BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32}
+PAD_ROWS = 64
+"""Cells kept free for the rows that fill a batch up to its class (see `context.py`)."""
+POOL_BYTES = 1 << 30
+
+
+class GGUFSettings(Settings):
+    """Options of the in-process engine. 0 means: decided from the machine and the file."""
+
+    n_ctx: int = Field(default=0, ge=0)
+    """Tokens that one request may fill; 0: the model's, at most 4096."""
+    n_batch: int = Field(default=2048, ge=64)
+    """Most rows handed to llama.cpp at once."""
+    n_ubatch: int = Field(default=512, ge=64)
+    """Most rows computed at once; divides `n_batch`."""
+    threads: int = Field(default=0, ge=0)
+    """0: the cores that this process may use."""
+    width: int = Field(default=8, ge=1, le=63)
+    """Texts generated side by side."""
+    gpu_layers: int = Field(default=-1, ge=-1)
+    """Layers on the GPU, where the installed build has one; -1: all."""
+    flash_attn: Literal["auto", "on", "off"] = "auto"
+    kv_type: Literal["f16", "f32", "q8_0"] = "f16"
+    reasoning: str = "auto"
+    """`auto` (markers found in the template), `off`, or `START,END`."""
+    layout: Literal["fixed", "free"] = "fixed"
+    """`fixed` fills small batches up, so that results of quantised weights do not depend on the width."""
+    kv_cells: int = Field(default=0, ge=0)
+    """Tokens that all requests under way may fill together; 0: as many as a gibibyte holds."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> GGUFSettings:
+        if self.n_batch % self.n_ubatch:
+            raise ValueError(f"n_batch must be a multiple of n_ubatch ({self.n_ubatch})")
+        if self.reasoning not in ("auto", "off") and not all(self.reasoning.partition(",")):
+            raise ValueError("reasoning must be auto, off or START,END")
+        if self.kv_type == "q8_0" and self.flash_attn == "off":
+            raise ValueError("kv_type=q8_0 needs flash attention")
+        return self
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def context_length(values: Mapping[str, Any], asked: int) -> int:
+    """Return the tokens that one request may fill."""
+    trained = values.get(f"{values.get('general.architecture')}.context_length")
+    return asked or min(trained if isinstance(trained, int) and trained > 0 else DEFAULT_CTX, DEFAULT_CTX)
+
+
+def pool_cells(values: Mapping[str, Any], settings: GGUFSettings, n_ctx: int) -> int:
+    """Return how many tokens the key-value cache holds for all requests together."""
+    if settings.kv_cells:
+        return max(settings.kv_cells, n_ctx + PAD_ROWS)
+    per_cell = _cell_bytes(values, KV_BYTES[settings.kv_type])
+    wanted = max(settings.width * n_ctx, n_ctx + settings.n_batch) + PAD_ROWS
+    return max(n_ctx + PAD_ROWS, min(wanted, int(POOL_BYTES / per_cell)))
+
+
+def _cell_bytes(values: Mapping[str, Any], element_bytes: float) -> float:
+    """Return the bytes that one token takes in the cache, over all layers."""
+
+    def number(key: str, otherwise: int) -> int:
+        value = values.get(f"{values.get('general.architecture')}.{key}", otherwise)
+        value = max(value, default=0) if isinstance(value, list) else value
+        return value if isinstance(value, int) and value > 0 else otherwise
+
+    heads = number("attention.head_count", 1)
+    head = number("attention.key_length", number("embedding_length", 4096) // heads)
+    return number("block_count", 32) * 2 * head * number("attention.head_count_kv", heads) * element_bytes

@@ -1,0 +1,121 @@
+"""The vocabulary of a GGUF: text to tokens as lm-eval does it, tokens to bytes.
+
+    vocabulary.encode_pair("Answer: ", "B")  ->  the tokens of "Answer:" and of " B", split out of one encoding
+
+Rules, from lm-eval 0.4.13 (`TemplateLM._encode_pair`, MIT): blanks at the end of a context move to the continuation;
+context and continuation are encoded as one string and split at the context's token count; an empty context becomes
+the BOS token, or EOS where there is none; BOS is added where the tokenizer adds it and the text does not begin with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tokens = NDArray[np.int32]
+CONTROL = 1 << 3
+"""Attribute of control tokens: no text of an answer."""
+
+
+class Vocabulary:
+    """Encodes and decodes with a loaded model's tokenizer."""
+
+    def __init__(self, llama: Any, model: Any, values: Mapping[str, Any]) -> None:
+        self.llama = llama
+        self.handle = llama.llama_model_get_vocab(model)
+        self.size: int = llama.llama_vocab_n_tokens(self.handle)
+        self.add_bos = bool(llama.llama_vocab_get_add_bos(self.handle))
+        # llama.cpp invents default ids where the file names none.
+        named = "tokenizer.ggml.bos_token_id" in values or self.add_bos
+        self.bos = self._known(llama.llama_vocab_bos(self.handle)) if named else None
+        self.eos = self._known(llama.llama_vocab_eos(self.handle))
+        self.bos_text = self.text(self.bos)
+        self.eos_text = self.text(self.eos)
+        self._pieces: dict[int, bytes] = {}
+
+    def _known(self, token: int) -> int | None:
+        return token if 0 <= token < self.size else None
+
+    @property
+    def prefix(self) -> int | None:
+        """The token that stands for an empty context: BOS, else EOS, else None."""
+        return self.bos if self.bos is not None else self.eos
+
+    def start(self) -> Tokens:
+        """Return the tokens that stand for an empty context: one, or none where there is neither BOS nor EOS."""
+        return np.array([] if self.prefix is None else [self.prefix], dtype=np.int32)
+
+    def text(self, token: int | None) -> str:
+        """Return the written form of a token, special ones too (`</s>`); empty for None."""
+        return "" if token is None else self._render(token, special=True).decode("utf-8", "replace")
+
+    def encode(self, text: str, bos: bool | None = None) -> Tokens:
+        """Return the token ids of `text`; written special tokens are recognised, as HF tokenizers do.
+
+        `bos` None: added where the tokenizer adds it and the text does not begin with it.
+        """
+        if bos is None:
+            bos = self.add_bos and not (self.bos_text and text.startswith(self.bos_text))
+        # llama.cpp throws through ctypes, which ends the process, at bytes that are not UTF-8.
+        raw = text.encode("utf-8", "replace")
+        buffer = np.empty(len(raw) + 16, dtype=np.int32)
+        count = self._tokenize(raw, buffer)
+        if count < 0:
+            buffer = np.empty(-count, dtype=np.int32)
+            count = self._tokenize(raw, buffer)
+        if count < 0:
+            raise ValueError(f"llama.cpp could not tokenise a text of {len(raw)} bytes")
+        ids = buffer[:count]
+        return np.concatenate(([np.int32(self.bos)], ids)) if bos and self.bos is not None else ids.copy()
+
+    def _tokenize(self, raw: bytes, buffer: Tokens) -> int:
+        pointer = buffer.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        count: int = self.llama.llama_tokenize(self.handle, raw, len(raw), pointer, len(buffer), False, True)
+        return count
+
+    def encode_pair(self, context: str, continuation: str) -> tuple[Tokens, Tokens]:
+        """Return (context ids, continuation ids). Either may come out empty: the caller decides what that means."""
+        blanks = len(context) - len(context.rstrip())
+        if blanks:
+            continuation = context[-blanks:] + continuation
+            context = context[:-blanks]
+        head = self.encode(context)
+        whole = self.encode(context + continuation)
+        if context and len(head):
+            return head, whole[len(head) :]
+        tail = self.encode(continuation, bos=False)
+        if self.prefix is None or (len(tail) and tail[0] == self.prefix):
+            return tail[:1], tail[1:]
+        return np.array([self.prefix], dtype=np.int32), tail
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes that a token adds to an answer: none for control tokens."""
+        if token not in self._pieces:
+            self._pieces[token] = self._render(token, special=False)
+        return self._pieces[token]
+
+    def is_end(self, token: int) -> bool:
+        """Return whether generation ends at this token (EOS, end of turn, ...)."""
+        return bool(self.llama.llama_vocab_is_eog(self.handle, token))
+
+    def controls_in(self, texts: tuple[str, ...]) -> dict[int, bytes]:
+        """Return the control tokens that `texts` (stops, markers) write out: those must stay visible."""
+        found: dict[int, bytes] = {}
+        for text in texts:
+            for token in self.encode(text, bos=False).tolist():
+                if self.llama.llama_vocab_get_attr(self.handle, token) & CONTROL:
+                    found[token] = self._render(token, special=True)
+        return found
+
+    def _render(self, token: int, special: bool) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count: int = self.llama.llama_token_to_piece(self.handle, token, buffer, size, 0, special)
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
