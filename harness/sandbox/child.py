@@ -208,7 +208,8 @@ def _judge(candidate: str, test: str) -> tuple[str, str]:
         program = compile(candidate + "\n\n", "<candidate>", "exec", 0, True)
     except BaseException as error:  # noqa: BLE001
         return "load_error", describe(error)
-    reserve = bytearray(RESERVE_BYTES)
+    # bytes, not bytearray: allocated without being touched, which saves a millisecond of page faults.
+    reserve = bytes(RESERVE_BYTES)
     stage = "load_error"
     try:
         exec(program, module.__dict__)  # noqa: S102

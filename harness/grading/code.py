@@ -1,0 +1,111 @@
+"""Grades programs: builds them, finds code in a chat answer, and turns a sandbox verdict into value, mode and detail.
+
+Program construction is that of HumanEval's official harness (Chen et al. 2021, https://arxiv.org/abs/2107.03374, code
+MIT): prompt + completion + newline + test + newline + `check(entry_point)`. A completion that repeats the whole
+function is right too: the second definition wins, and the prompt keeps its imports and helper functions.
+
+    humaneval_trial("def inc(x):\\n", "    return x + 1", "def check(c):\\n    assert c(1) == 2\\n", "inc")
+      -> Trial(candidate="def inc(x):\\n    return x + 1", test="\\ndef check(c): ..check(inc)")
+    grade(Verdict("wrong_answer", "AssertionError"), finish="stop")  ->  Grade(0.0, "wrong_output", {..})
+
+It runs nothing itself (`harness.sandbox` does) and never parses a model's text as Python in this process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import InfrastructureError
+from harness.sandbox import Trial, Verdict
+from harness.types import Finish
+
+MODES = (
+    "right",
+    "wrong_output",
+    "runtime_error",
+    "syntax_error",
+    "load_error",
+    "timeout",
+    "memory_limit",
+    "disk_limit",
+    "output_limit",
+    "exited",
+    "crashed",
+    "protocol_error",
+    "truncated",
+    "empty",
+)
+"""All modes that `grade` gives: the verdict's words, but `wrong_output` for an assertion of the test, `syntax_error`
+for a load error of that kind, `truncated` for a wrong answer that was cut off, `empty` for a blank one."""
+SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError")
+FENCE = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+CODE_START = re.compile(r"[ \t]|(?:async\s+)?def\s|class\s|import\s|from\s|@|#|return\b")
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a verdict means for a score."""
+
+    value: float
+    """1 for pass, else 0."""
+    mode: str
+    """One of `MODES`."""
+    detail: Mapping[str, Any]
+    """verdict, reason, sandbox level, retried."""
+
+
+def humaneval_trial(prompt: str, completion: str, test: str, entry_point: str) -> Trial:
+    """Return the official program, cut where the completion ends and the test begins."""
+    return Trial(candidate=prompt + completion, test=f"\n{test}\ncheck({entry_point})")
+
+
+def extract(text: str, entry_point: str) -> str:
+    """Return the code of a chat answer that was asked to continue a prefilled, open code block.
+
+    In this order: what stands before the first fence, when it looks like code (lm-eval's rule: the model continued
+    the block); the first fenced block that defines `entry_point`; the first fenced block; what stands before the
+    first fence, whatever it is.
+    """
+    head, fence, _ = text.partition("```")
+    first_line = next((line for line in head.split("\n") if line.strip()), "")
+    if not fence or CODE_START.match(first_line):
+        return head
+    blocks = [match.group(1) for match in FENCE.finditer(text)]
+    definition = re.compile(rf"^[ \t]*(?:async[ \t]+)?def[ \t]+{re.escape(entry_point)}\b", re.MULTILINE)
+    whole = [block for block in blocks if definition.search(block)]
+    return (whole or blocks or [head])[0]
+
+
+def grade(verdict: Verdict, finish: Finish, text: str = "-") -> Grade:
+    """Return value, mode and detail of a verdict on a completion that ended by `finish`.
+
+    Args:
+        text: the completion; only whether it is blank counts.
+
+    Raises:
+        InfrastructureError: for `sandbox_error`, which says nothing about the completion: a fault, never a zero.
+    """
+    if verdict.word == "sandbox_error":
+        raise InfrastructureError(
+            f"the sandbox broke: {verdict.reason}", "a machine that can start processes", "type: harness doctor"
+        )
+    detail = {"verdict": verdict.word, "reason": verdict.reason, "sandbox": verdict.level}
+    if verdict.retried:
+        detail["retried"] = "alone"
+    right = verdict.word == "pass"
+    return Grade(float(right), "right" if right else _failure(verdict, finish, text), detail)
+
+
+def _failure(verdict: Verdict, finish: Finish, text: str) -> str:
+    if finish in ("length", "truncated"):
+        return "truncated"
+    if not text.strip():
+        return "empty"
+    if verdict.word == "wrong_answer":
+        return "wrong_output"
+    if verdict.word == "load_error" and verdict.reason.partition(":")[0] in SYNTAX_ERRORS:
+        return "syntax_error"
+    return verdict.word
