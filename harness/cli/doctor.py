@@ -31,10 +31,11 @@ def run(
         emit([asdict(finding) for finding in findings])
         return 4 if bad else 0
     from rich.markup import escape
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     console = people(False)
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in ("area", "name", "state", "found", "what to do"):
         table.add_column(column)
     for f in findings:

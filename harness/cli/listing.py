@@ -30,15 +30,16 @@ def run(
         emit(rows)
         return
     from rich.markup import escape
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     console = people(False)
     if not rows:
         console.print(f"no {kind} yet")
         return
-    table = Table()
-    for column in rows[0]:
-        table.add_column(column)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for number, column in enumerate(rows[0]):
+        table.add_column(column, no_wrap=number == 0)
     for row in rows:
         table.add_row(*(escape(printable(str(value if value is not None else ""))) for value in row.values()))
     console.print(table)

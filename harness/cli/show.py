@@ -67,13 +67,15 @@ def list_samples(
 def print_report(console: Any, shown: dict[str, Any], database: Any, groups: bool = False) -> None:
     """Print the table of a run: score, interval, grade, faults; then failure modes and what to type next."""
     from rich.markup import escape
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=escape(f"{shown['model']}   run {shown['run_id']}   {shown['status']}"), title_justify="left")
-    for column, justify in (("suite", "left"), ("metric", "left"), ("n", "right"), ("score", "right")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for column in ("95% interval", "grade", "faults", "seconds"):
-        table.add_column(column, justify="right")
+    console.print(f"[bold]{escape(shown['model'])}[/]  run {escape(shown['run_id'])}  {shown['status']}")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for column in ("suite", "metric"):
+        table.add_column(column, no_wrap=True)
+    for column in ("n", "score", "95% interval", "grade", "faults", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, part in shown["suites"].items():
         for metric, value in part["metrics"].items():
             first = metric == part["metric"]
@@ -82,7 +84,7 @@ def print_report(console: Any, shown: dict[str, Any], database: Any, groups: boo
                 metric,
                 f"{part['n']}/{part['wanted']}" if first else str(value["n"]),
                 "no score" if value["value"] is None else f"{value['value']:.4f}",
-                f"{value['low']:.4f} to {value['high']:.4f}",
+                f"{value['low']:.3f} - {value['high']:.3f}",
                 part["grade"] if first else "",
                 str(part["faults"]) if first else "",
                 f"{part['seconds']:.1f}" if first else "",

@@ -183,16 +183,22 @@ class Evaluation:
             suites = tuple(part.suite.name for part in self.wanted)
             stored = {**self.frozen, "can": sorted(self.model.can), "data": self.config.data}
             run = Run(self.run_id, self.config.name, spec, self.model.digest, stored, suites, started)
+            for part in self.wanted:
+                write.add_samples(self.database, part.samples)
             facts = {"model_facts": self.model.describe(), "engine": self.model.engine, "host": host()}
             write.add_run(
-                self.database, run, self.identity, self.first_attempt, facts, map(self._wanted_row, self.wanted)
+                self.database,
+                run,
+                self.identity,
+                self.first_attempt,
+                facts,
+                [self._wanted_row(part) for part in self.wanted],
             )
         else:
             write.set_status(self.database, self.run_id, "running")
         log.event("run_started", run_id=self.run_id, model=self.model.spec, resumed=self.known, config=self.frozen)
 
     def _wanted_row(self, part: plan.Part) -> Mapping[str, Any]:
-        write.add_samples(self.database, part.samples)
         suite = part.suite
         return {
             "suite": suite.name, "version": suite.version, "source": suite.source, "licence": suite.licence,

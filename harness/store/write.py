@@ -20,15 +20,15 @@ from harness.store.rows import arrow_schema, completion_row, now, record_row, sa
 from harness.types import Completion, Record, Request, Run, Sample
 
 FLUSH_ROWS = 512
-FLUSH_S = 2.0
+FLUSH_S = 1.0
 
-ANTI: Mapping[str, str] = {
-    "samples": "t.suite = b.suite AND t.digest = b.digest",
-    "heads": "t.key = b.key",
-    "completions": "t.model_digest = b.model_digest AND t.key = b.key",
-    "scores": "t.scorer_key = b.scorer_key AND t.key = b.key",
+KEYS: Mapping[str, tuple[str | None, str]] = {
+    "samples": ("suite", "digest"),
+    "heads": (None, "key"),
+    "completions": ("model_digest", "key"),
+    "scores": ("scorer_key", "key"),
 }
-"""How a row that is stored already is recognised. The first column of a pair narrows the scan to few row groups."""
+"""How a row that is stored already is recognised: its key, and the column that narrows the search to few row groups."""
 
 
 class Journal:
@@ -92,14 +92,35 @@ def append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[st
     """Insert rows through Arrow (3-5 times as fast as executemany), leaving out those stored already."""
     import pyarrow as pa
 
+    if table in KEYS:
+        rows = _unknown(connection, table, rows)
     if not rows:
         return
-    batch = pa.Table.from_pylist(rows, schema=arrow_schema(table))
-    connection.register("batch", batch)
-    condition = ANTI.get(table)
-    where = f" WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {condition})" if condition else ""
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch b{where}")
+    connection.register("batch", pa.Table.from_pylist(rows, schema=arrow_schema(table)))
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")
     connection.unregister("batch")
+
+
+def _unknown(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows whose keys are not stored.
+
+    The batch is the small side of the join and the narrowing values are literals: written as one INSERT with NOT
+    EXISTS, DuckDB builds its hash table from the big side, which took two seconds at ten million rows.
+    """
+    import pyarrow as pa
+
+    narrow, key = KEYS[table]
+    connection.register("batch", pa.table({"key": pa.array([row[key] for row in rows], pa.string())}))
+    values = sorted({row[narrow] for row in rows}) if narrow else []
+    where = f" WHERE t.{narrow} IN ({', '.join('?' * len(values))})" if narrow else ""
+    known = {
+        found[0]
+        for found in connection.execute(
+            f"SELECT t.{key} FROM {table} t SEMI JOIN batch b ON t.{key} = b.key{where}", values
+        ).fetchall()
+    }
+    connection.unregister("batch")
+    return [row for row in rows if row[key] not in known]
 
 
 def add_samples(database: Database, samples: Iterable[Sample], chunk: int = 20_000) -> None:
