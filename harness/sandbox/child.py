@@ -16,6 +16,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import posix
 import sys
+import time
 
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -24,7 +25,7 @@ REASON_CHARS = 400
 RESERVE_BYTES = 1 << 20
 """Freed when memory has run out, so that the verdict can still be written."""
 
-Parts = tuple[str, str, str, tuple[int, int, int, int], bool, str, int, int]
+Parts = tuple[str, str, str, tuple[float, int, int, int], bool, str, int, int]
 """nonce, candidate, test, (cpu s, memory bytes, file bytes, processes), namespaces, numpy's folder, result, status."""
 
 _exit, _write = posix._exit, posix.write
@@ -50,7 +51,7 @@ def main(parts: Parts) -> None:
         finally:
             _exit(70)
     posix.close(result)
-    _supervise(program, status, parts[4])
+    _supervise(program, status, parts[3][0], parts[4])
 
 
 def _no_stdin() -> None:
@@ -93,18 +94,42 @@ def _walls(libc: _Libc, namespaces: bool) -> None:
         libc.call("prctl", PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0)
 
 
-def _supervise(program: int, status: int, namespaces: bool) -> None:
+def _supervise(program: int, status: int, cpu_s: float, namespaces: bool) -> None:
     """Wait for the program, kill what is left of it, report exit status and CPU seconds."""
     # Only the supervisor kills the program: it has not reaped it yet, so the number cannot belong to another process.
     _signal.signal(SIGTERM, lambda *_: posix.kill(program, SIGKILL))
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [SIGTERM])
+    _watch_cpu(program, cpu_s)
     _write(status, b"start\n")
     _, code, usage = posix.wait4(program, 0)
     _signal.signal(SIGTERM, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGALRM, _signal.SIG_IGN)
     if not namespaces:
         _sweep(program)
     _write(status, f"end {code} {usage.ru_utime + usage.ru_stime:.6f}\n".encode())
     _exit(0)
+
+
+def _watch_cpu(program: int, cpu_s: float) -> None:
+    """Kill the program when it has used its CPU seconds (Linux; elsewhere RLIMIT_CPU does, less exactly).
+
+    RLIMIT_CPU counts clock ticks, which on a virtual machine go wrong by tenths of a second; this is the exact clock.
+    """
+    clock = (~program << 3) | 2
+
+    def look(*_: object) -> None:
+        try:
+            used = time.clock_gettime(clock)
+        except OSError:
+            return
+        if used >= cpu_s:
+            posix.kill(program, SIGKILL)
+        else:
+            _signal.setitimer(_signal.ITIMER_REAL, max(cpu_s - used, 0.01))
+
+    if sys.platform == "linux":
+        _signal.signal(_signal.SIGALRM, look)
+        _signal.setitimer(_signal.ITIMER_REAL, max(cpu_s, 0.01))
 
 
 def _sweep(program: int) -> None:
@@ -155,12 +180,13 @@ def _program(parts: Parts, libc: _Libc) -> None:
     _exit(0)
 
 
-def _limit(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int) -> None:
+def _limit(cpu_s: float, memory_bytes: int, file_bytes: int, processes: int) -> None:
     import resource
 
     # Soft equals hard: process 1 of a namespace ignores SIGXCPU, and only SIGKILL of the hard limit ends it.
+    # CPU is a backstop behind `_watch_cpu`.
     wanted = {
-        "RLIMIT_CPU": cpu_s,
+        "RLIMIT_CPU": int(cpu_s) + 2,
         "RLIMIT_AS": memory_bytes,
         "RLIMIT_FSIZE": file_bytes,
         "RLIMIT_NOFILE": 64,

@@ -38,7 +38,7 @@ class Limits:
     """What one program may use."""
 
     cpu_s: float = 3.0
-    """CPU seconds; the kernel enforces them rounded up to whole seconds."""
+    """CPU seconds, also of the children that the program waits for."""
     memory_bytes: int = 1 << 30
     """Address space of the process, the interpreter's 20 MB included."""
     file_bytes: int = 16 << 20
@@ -139,12 +139,12 @@ def launch(candidate: str, test: str, limits: Limits, folder: Path, namespaces: 
     return end
 
 
-def _rlimits(limits: Limits, namespaces: bool) -> tuple[int, int, int, int]:
+def _rlimits(limits: Limits, namespaces: bool) -> tuple[float, int, int, int]:
     """Return (cpu s, memory, file, processes); -1 is no limit."""
     # Counted per user namespace since Linux 5.14; elsewhere the user's other processes would count too.
     release = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
     counted = namespaces and release >= (5, 14)
-    return -int(-limits.cpu_s // 1), limits.memory_bytes, limits.file_bytes, PROCESSES if counted else -1
+    return limits.cpu_s, limits.memory_bytes, limits.file_bytes, PROCESSES if counted else -1
 
 
 @functools.cache

@@ -6,9 +6,9 @@
 **Promised.** A fresh interpreter in its own session, with none of the caller's environment (only PYTHONHASHSEED=0 and
 single-thread settings, so that verdicts repeat), an empty scratch folder as current folder, removed afterwards
 whatever was left in it, stdin at its end, output counted and thrown away. Limits on CPU seconds, address space, size
-of a file, open files, output. The CPU limit is the kernel's; wall time is only a backstop, and a program that hit it
-without having used much CPU (a sleeper, or a machine under load) runs once more, alone. `pass` needs a frame with the
-run's nonce on a private pipe: an exit code or printed text is never a pass. Where the system allows unprivileged
+of a file, open files, output. The limit that counts is CPU time; wall time is only a backstop, and a program that hit
+it without having used much CPU (a sleeper, or a machine under load) runs once more, alone. `pass` needs a frame with
+the run's nonce on a private pipe: an exit code or printed text is never a pass. Where the system allows unprivileged
 namespaces (`isolation()` says so): no network, own PID namespace, every process dead when the program ends.
 Imports: the standard library, and numpy where the harness itself has it; nothing else of the harness's packages.
 
@@ -165,7 +165,7 @@ def _judge(end: End, limits: Limits) -> tuple[Word, str]:
     if end.flooded:
         return "output_limit", f"printed more than {limits.output_bytes} bytes"
     frame = _frame(end)
-    if end.cpu_s > limits.cpu_s or (not frame and _killed_for_cpu(end, limits)):
+    if end.cpu_s >= limits.cpu_s or (not frame and _killed_for_cpu(end, limits)):
         return "timeout", f"used more than {limits.cpu_s:g} s of CPU time"
     if frame:
         return frame
@@ -189,8 +189,8 @@ def _frame(end: End) -> tuple[Word, str] | None:
 
 def _killed_for_cpu(end: End, limits: Limits) -> bool:
     killed = end.code is not None and end.code & 0x7F in (signal.SIGKILL, signal.SIGXCPU)
-    # The kernel looks at the clock at ticks: a program dies a little before or after its limit.
-    return killed and end.cpu_s >= limits.cpu_s - 0.1
+    # Where only RLIMIT_CPU counts, its clock and the reported one differ; a kill out of nowhere used little.
+    return killed and not end.out_of_time and end.cpu_s >= limits.cpu_s / 2
 
 
 def _signal_name(number: int) -> str:
