@@ -72,8 +72,9 @@ def letter_in(text: str, letters: str = LETTERS) -> str | None:
     listed = re.search(rf"^[ \t*_`]{{0,6}}(?:\({one}\)|{one}[.):])", text, re.MULTILINE)
     if listed:
         return listed[1] or listed[2]
-    # "A" before a small letter is the article: "A prime has two divisors".
-    alone = set(re.findall(rf"(?<![A-Za-z0-9'’]){one}{_ENDS}(?! [a-z])", text))
+    # "A" before a small letter is the article and "I" a person, but not in "A or B".
+    word = "(?!(?<=[AI]) (?!or |and )[a-z])"
+    alone = set(re.findall(rf"(?<![A-Za-z0-9'’]){one}{_ENDS}{word}", text))
     return str(alone.pop()) if len(alone) == 1 else None
 
 
