@@ -190,10 +190,11 @@ def pairs(rows: Any, where: str) -> list[tuple[str, str]]:
         errors.UsageError: naming the place, when it is of another form.
     """
     listed = rows.get("examples") if isinstance(rows, dict) else rows
-    try:
-        return [(entry["input"], entry["target"]) for entry in listed or []]
-    except (TypeError, KeyError) as error:
-        raise UsageError(f"{where}: not a BBH file ({error!r})", '{"examples": [{"input", "target"}]}', "") from error
+    entries = [entry if isinstance(entry, dict) else {} for entry in listed] if isinstance(listed, list) else []
+    found = [(entry.get("input"), entry.get("target")) for entry in entries]
+    if not found or not all(isinstance(part, str) for pair in found for part in pair):
+        raise UsageError(f"{where}: not a BBH file", '{"examples": [{"input": "..", "target": ".."}, ..]}', "check it")
+    return [(str(question), str(target)) for question, target in found]
 
 
 def shots(data_dir: Path | None, task: str) -> Shots:
@@ -225,7 +226,7 @@ def read_shots(text: str, where: str) -> Shots:
     about, *blocks = re.split(r"\n\n(?=Q: )", body)
     solved = [block.removeprefix("Q: ").partition(f"\nA: {CUE}") for block in blocks]
     if not solved or not all(found for _, found, _ in solved):
-        raise UsageError(f"{where}: not a BBH prompt file", "canary, -----, description, Q: .. A: ..", "")
+        raise UsageError(f"{where}: not a BBH prompt file", "canary, -----, description, Q: .. A: ..", "check it")
     return Shots(about, tuple((question, reasoning.lstrip()) for question, _, reasoning in solved))
 
 

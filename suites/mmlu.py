@@ -159,11 +159,24 @@ def load(data_dir: Path | None, split: str) -> dict[str, list[Question]]:
         lacking = next((subject for subject, path in found.items() if path is None), None)
         if lacking:
             raise data.missing("mmlu", f"{data_dir}/mmlu/{split}/{lacking}_{split}.csv (other subjects are there)")
-        return {name: [checked(cells, path) for cells in data.read_csv(path)] for name, path in found.items() if path}
+        return {name: read(path, split) for name, path in found.items() if path}
     questions: dict[str, list[Question]] = {subject: [] for subject in SUBJECTS}
     for cells in data.hub("mmlu", HUB, REVISION, split, "all"):
         questions[cells["subject"]].append((cells["question"], cells["choices"], LETTERS[cells["answer"]]))
     return questions
+
+
+def read(path: Path, split: str) -> list[Question]:
+    """Return the questions of one CSV file.
+
+    Raises:
+        errors.UsageError: a row of another form, no row at all, or a `dev` file with fewer than five shots.
+    """
+    found = [checked(cells, path) for cells in data.read_csv(path)]
+    least = SHOTS if split == "dev" else 1
+    if len(found) < least:
+        raise UsageError(f"{path}: {len(found)} rows", f"at least {least}", "fetch the file again")
+    return found
 
 
 def checked(cells: Sequence[str], path: Path) -> Question:
@@ -174,7 +187,7 @@ def checked(cells: Sequence[str], path: Path) -> Question:
     """
     if len(cells) != 6 or cells[5].strip() not in set(LETTERS):
         what = f"{path}: not an MMLU row: {str(list(cells))[:120]}"
-        raise UsageError(what, "question, four choices, one of A B C D", "mend that row")
+        raise UsageError(what, "question, four choices, one of A B C D", "fetch the file again")
     return cells[0], cells[1:5], cells[5].strip()
 
 
