@@ -7,7 +7,7 @@ official harness's verdict was recorded:
     claude-v1.3          94/164
     code-davinci-002     86/164 = 52.44%
 
-There is no difference to explain: limits of 3 s (ours, CPU) and 4 s (theirs, wall) decide the same.
+There is no difference to explain: 3 s of CPU time (ours) and their wall limits decide the same.
 """
 
 from __future__ import annotations
