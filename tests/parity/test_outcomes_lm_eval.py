@@ -6,6 +6,7 @@ with the next "Q:"; lm-eval asks it through HFLM, we through `hf:`.
 - bbh:lm_eval: the same texts and the same `acc`.
 - bbh: the same texts when lm-eval is given our stops. Its `acc` differs from ours where its regex and the official
   rule do: `test_known_differences` lists the forms, `test_bbh_recorded.py` counts them on real outputs.
+- humaneval: the same texts and verdicts, on what the model says, on right code and on right code made wrong.
 - Rules alone, without a model: 3,500 recorded Codex outputs and arbitrary texts give the same `acc`.
 """
 
@@ -15,6 +16,7 @@ import random
 import string
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +112,8 @@ def first(suite: Suite, tag: str, group: str, count: int) -> list[Sample]:
 
 
 def said(model: Any, suite: Suite, samples: list[Sample], **changes: Any) -> list[Completion]:
-    import dataclasses
-
-    requests = [dataclasses.replace(suite.request(sample), **changes) for sample in samples]
+    """Return what our model says in raw form."""
+    requests = [replace(suite.request(sample), messages=(), **changes) for sample in samples]
     found = dict(model.answer(requests))
     assert all(isinstance(found[index], Completion) for index in range(len(samples)))
     return [found[index] for index in range(len(samples))]
@@ -203,6 +204,28 @@ def generative() -> tuple[Suite, Sample, oracle.Oracle]:
     suite = registry.suite("mmlu:generative")
     sample = first(suite, "subject", "anatomy", 1)[0]
     return suite, sample, oracle.mmlu(SHARED, ["anatomy"], "generative")["anatomy"]
+
+
+def test_humaneval(mine: Any, theirs: Any) -> None:
+    """What the model says, what is right, and right code made wrong: the same texts and verdicts."""
+    suite, task = registry.suite("humaneval"), oracle.humaneval(SHARED)
+    samples = list(suite.samples(SHARED))[:6]
+    task.task.config.generation_kwargs |= {"max_gen_toks": 48}
+    answers = task.answers(theirs, range(len(samples)))
+    assert [completion.text for completion in said(mine, suite, samples, max_tokens=48)] == answers
+    outcomes = set()
+    for number, (sample, answer) in enumerate(zip(samples, answers, strict=True)):
+        solution = task.task.eval_docs[number]["canonical_solution"]
+        for text in (
+            answer,
+            solution,
+            solution.replace("return", "return not"),
+            f"    import no_such_module\n{solution}",
+        ):
+            ours = suite.score(sample, Completion(text=text, finish="stop")).values["passed"]
+            assert ours == task.outcome(number, text), (sample.name, text)
+            outcomes.add(ours)
+    assert outcomes == {0.0, 1.0}
 
 
 def test_direct_differs_by_the_blank() -> None:

@@ -73,9 +73,11 @@ def test_bbh_lm_eval_asks_what_lm_eval_asks() -> None:
 
 
 def test_humaneval_all_164() -> None:
-    if "humaneval" not in registry.names("suites"):
-        pytest.skip("the suite humaneval is not there")
     (mine,) = ours("humaneval", "").values()
     task = oracle.humaneval(SHARED)
     assert len(mine) == 164
     assert differing(mine, task.prompts()) == []
+    suite = registry.suite("humaneval")
+    request = suite.request(next(iter(suite.samples(SHARED))))
+    theirs = task.task.config.generation_kwargs
+    assert (list(request.stop), request.max_tokens) == (theirs["until"], theirs["max_gen_toks"])
