@@ -33,7 +33,7 @@ MAX_STOPS = 4
 class OpenAI(Model):
     """A server, asked over HTTP."""
 
-    digest = None
+    digest: str | None = None
 
     def __init__(self, spec: str, model: str, client: Client, settings: OpenAISettings, can: frozenset[str]) -> None:
         self.spec, self.model, self.client, self.settings, self.can = spec, model, client, settings, can
@@ -90,7 +90,8 @@ class OpenAI(Model):
         said = await score(self.client, self.model, request, self.layout)
         return said if isinstance(said, Fault) else replace(said, seconds=time.perf_counter() - started)
 
-    async def _generate(self, request: Request) -> Completion | Fault:
+    async def _generate(self, request: Request, prompt: Sequence[int] | None = None) -> Completion | Fault:
+        """Generate; `prompt`: the raw prompt as tokens, where the server takes them."""
         stops = request.stop[:MAX_STOPS] if self.hosted else request.stop
         if self.settings.reasoning not in ("auto", "off"):
             stops = ()  # a server would apply them inside the reasoning
@@ -99,6 +100,8 @@ class OpenAI(Model):
             path, body = "/chat/completions", chat_body(self.model, request, limit_name, stops)
         else:
             path, body = "/completions", raw_body(self.model, request, stops)
+        if prompt is not None:
+            body["prompt"] = list(prompt)
         body = self.settings.shape(self._extend(body, request))
         layout = self.layout
         said = await self.client.ask(
