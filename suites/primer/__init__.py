@@ -1,0 +1,145 @@
+"""primer: a procedural suite that a model of a million parameters can really pass or fail.
+
+Source: written for this project; no data file, no network. Split by skill and by variant of skill (`skills.py`), each
+with thousands of possible prompts. The evaluation set is a fixed, seeded list; `practice` yields any number of other
+rows. One raw format, stop at the end of the line:
+
+    Q: Sort these words in alphabetical order: pencil candle oven
+    A:                                    -> " candle oven pencil" -> acc 1, mode `right`
+
+An answer is compared exactly after stripping blanks, JSON as a value (with the order of keys where the variant asks for
+it), code by running it in the sandbox. It measures nothing about the world: every fact in it is invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness.contracts import Practice, Suite
+from harness.data import Row as OfficialRow
+from harness.data import number_samples
+from harness.errors import UsageError, nearest
+from harness.types import Completion, Metric, Request, Sample, Score
+
+from . import marking
+from .row import Dice, Row
+from .skills import VARIANTS, of_role
+
+COUNTS = {"": 25, "large": 120}
+"""Samples per variant of skill. The larger list begins with the smaller one."""
+
+
+class Primer(Suite):
+    """Skills of a closed world, by variant."""
+
+    variants: ClassVar[Mapping[str, str]] = {
+        "": "25 samples of each variant of skill",
+        "large": "120 samples of each: narrow intervals",
+    }
+    version = "1"
+    source = "procedural, written for this project (suites/primer)"
+    licence = "Apache-2.0"
+    metrics = (Metric("acc", "acc"), Metric("acc_by_skill", "acc", "macro:skill"))
+    group_tag = "skill"
+    runs_code = True
+
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """Yield the fixed list, variant by variant; `data_dir` is not looked at."""
+        rows = [(name, row) for name in VARIANTS for row in _evaluation(name, COUNTS[self.variant])]
+        return number_samples(self.name, [_official(name, row, number) for number, (name, row) in enumerate(rows)])
+
+    def request(self, sample: Sample) -> Request:
+        """Return the raw prompt; answers are one line of at most 64 tokens."""
+        return Request("generate", prompt=sample.data["prompt"], stop=("\n",), max_tokens=64)
+
+    def score(self, sample: Sample, completion: Completion) -> Score:
+        """Mark the stripped answer; a wrong one that was cut short is `truncated`."""
+        answer = completion.text.strip()
+        mode, detail = marking.mark(sample.data["check"], sample.target, answer)
+        if mode != "right" and completion.finish in ("length", "truncated"):
+            mode = "truncated"
+        return Score({"acc": float(mode == "right")}, mode, answer or None, detail)
+
+    def scorer(self) -> Mapping[str, Any]:
+        """Return the time limit of code."""
+        return {"cpu_s": marking.CPU_S}
+
+    def examples(self) -> Iterable[tuple[Sample, Completion, Completion]]:
+        """Yield the first sample of every variant with its reference answer and with that of another question."""
+        samples = list(self.samples(None))
+        firsts = {sample.tags["variant"]: sample for sample in reversed(samples)}
+        for variant, sample in sorted(firsts.items()):
+            wrong = next(
+                other.target
+                for other in samples
+                if other.tags["variant"] == variant and _answer_key(other) != _answer_key(sample)
+            )
+            yield sample, Completion(f" {sample.target}"), Completion(f" {wrong}")
+
+    def practice(self, seed: int, count: int, *, variants: Sequence[str] | None = None) -> Iterator[Practice]:
+        """Yield `count` training rows, none of which asks what a sample of any form of this suite asks.
+
+        A row's text is `prompt + target`, and the target begins with its blank. The same seed gives the same rows.
+
+        Args:
+            variants: draw evenly from these alone; None: the base variants by their shares.
+
+        Raises:
+            UsageError: no such variant.
+        """
+        for name in variants or ():
+            if name not in VARIANTS:
+                raise UsageError(f"primer has no variant of skill {name!r}", nearest(name, VARIANTS), "check the name")
+        names = list(variants) if variants else [n for n in of_role("base") for _ in range(VARIANTS[n].share)]
+        dice = Dice("practice", seed, names)
+        taken = _evaluated()
+        while count > 0:
+            name = dice.one(names)
+            row = VARIANTS[name].draw(dice)
+            if row.key in taken or canonical(row.prompt) in taken:
+                continue
+            count -= 1
+            yield Practice(row.prompt, f" {row.answer}", _tags(name))
+
+    def canonical(self, prompt: str) -> str:
+        """Return the form in which two prompts count as one: lower case, blanks and punctuation folded."""
+        return canonical(prompt)
+
+
+def canonical(prompt: str) -> str:
+    """Return `prompt` in lower case, every run of blanks one blank, sentence marks dropped."""
+    return " ".join("".join(" " if mark in ".,:;?!" else mark for mark in prompt.lower()).split())
+
+
+def _tags(variant: str) -> dict[str, str]:
+    return {"skill": variant.partition("/")[0], "variant": variant}
+
+
+def _official(name: str, row: Row, number: int) -> OfficialRow:
+    data = {"prompt": row.prompt, "question": row.question, "check": row.check}
+    return OfficialRow(row.prompt, data, row.answer, _tags(name), f"{name}/{number}", origin=["primer", row.key])
+
+
+def _answer_key(sample: Sample) -> Any:
+    """Return what tells two right answers apart: code by its body (two names may share one), text by itself."""
+    return sample.data["check"].get("body", sample.target)
+
+
+@cache
+def _evaluation(name: str, count: int) -> tuple[Row, ...]:
+    """Return the first `count` different questions of a variant, drawn with a seed of its own."""
+    dice, rows = Dice("evaluation", name), dict[str, Row]()
+    while len(rows) < count:
+        row = VARIANTS[name].draw(dice)
+        rows.setdefault(row.key, row)
+    return tuple(rows.values())
+
+
+@cache
+def _evaluated() -> frozenset[str]:
+    """Return the keys and canonical prompts of every sample in any form of the suite."""
+    rows = [row for name in VARIANTS for row in _evaluation(name, max(COUNTS.values()))]
+    return frozenset({row.key for row in rows} | {canonical(row.prompt) for row in rows})

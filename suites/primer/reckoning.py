@@ -1,0 +1,69 @@
+"""Boolean logic (Python's precedence: not, and, or) and small arithmetic.
+
+Q: Evaluate this: not True or False and True        Q: What is 7 plus 5?
+A: False                                            A: 12
+"""
+
+from __future__ import annotations
+
+from .row import Dice, Row
+from .words import NAMES, THINGS
+
+LARGEST = 12
+"""Operands of arithmetic are 0 to this; a model of a million parameters learns the table, not the algorithm."""
+
+
+def _terms(dice: Dice, count: int) -> str:
+    words = [("not " if dice.below(3) == 0 else "") + dice.one(("True", "False")) for _ in range(count)]
+    joined = words[0]
+    for word in words[1:]:
+        joined += f" {dice.one(('and', 'or'))} {word}"
+    return joined
+
+
+def truth(expression: str) -> bool:
+    """Return the value of an expression of True, False, not, and, or, and parentheses one level deep."""
+    while "(" in expression:
+        start, end = expression.index("("), expression.index(")")
+        expression = expression[:start] + str(truth(expression[start + 1 : end])) + expression[end + 1 :]
+    return any(all(_literal(term) for term in part.split(" and ")) for part in expression.split(" or "))
+
+
+def _literal(term: str) -> bool:
+    words = term.split()
+    return (words[-1] == "True") != (words.count("not") % 2 == 1)
+
+
+def _boolean(dice: Dice, expression: str) -> Row:
+    lead = dice.one(("Evaluate this", "What is the value of this"))
+    return Row(f"{lead}: {expression}", str(truth(expression)), key=f"boolean {expression}")
+
+
+def expression(dice: Dice) -> Row:
+    """Three to five literals without parentheses."""
+    return _boolean(dice, _terms(dice, dice.between(3, 5)))
+
+
+def parentheses(dice: Dice) -> Row:
+    """Two groups of two literals each, the outer operator between them."""
+    left, right = (("not " if dice.below(3) == 0 else "") + f"({_terms(dice, 2)})" for _ in range(2))
+    return _boolean(dice, f"{left} {dice.one(('and', 'or'))} {right}")
+
+
+def _story(dice: Dice, a: int, b: int, change: str) -> str:
+    return f"{dice.one(NAMES)} has {a} of {dice.one(THINGS)} and {change} {b}. How many are there now?"
+
+
+def add(dice: Dice) -> Row:
+    """A sum, in a story."""
+    a, b = dice.between(0, LARGEST), dice.between(0, LARGEST)
+    question = _story(dice, a, b, "gets")
+    return Row(question, str(a + b), key=f"arithmetic {question}".lower())
+
+
+def subtract(dice: Dice) -> Row:
+    """A difference that is not negative, in a story."""
+    a = dice.between(0, 2 * LARGEST)
+    b = dice.between(max(0, a - LARGEST), min(a, LARGEST))
+    question = _story(dice, a, b, "gives")
+    return Row(question, str(a - b), key=f"arithmetic {question}".lower())
