@@ -2,27 +2,53 @@
 
 `shutil.rmtree` gives up on read-only folders and recurses too deep on nested ones (1,000 levels). Here every folder is
 made writable first and its sub-folders are moved up to the top before it is removed: no recursion, no long paths.
+Only a harness that is killed (SIGKILL) leaves its folders: the next one sweeps them, an hour later.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "harness-sandbox-"
+STALE_S = 3600
+"""Not before: a container that shares the folder has process numbers of its own, and its programs are short."""
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Yield a new empty folder (mode 0700) and remove it with all it holds afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    _sweep(tempfile.gettempdir())
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     try:
         yield folder
     finally:
         remove(folder)
+
+
+@functools.cache
+def _sweep(parent: str) -> None:
+    """Remove, once a process, what harnesses that no longer live have left."""
+    for folder in Path(parent).glob(f"{PREFIX}*"):
+        number = folder.name.removeprefix(PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if number.isdigit() and time.time() - folder.stat().st_mtime > STALE_S and not _lives(int(number)):
+                remove(folder)
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def remove(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.sandbox import Isolation, Limits, Trial, Verdict, isolation, level, process, run
-from harness.sandbox.scratch import remove
+from harness.sandbox.scratch import remove, scratch
 
 QUICK = Limits(cpu_s=1.0, wall_s=20.0)
 SHORT = Limits(cpu_s=0.3, wall_s=20.0)
@@ -326,3 +327,19 @@ def test_remove_leaves_what_links_point_to(tmp_path: Path) -> None:
     (folder / "a" / "b").mkdir(parents=True)
     remove(folder)
     assert not folder.exists() and (kept / "file").exists()
+
+
+def test_folders_of_killed_harnesses_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    names = {"dead": ended.pid, "young": ended.pid, "ours": os.getpid()}
+    folders = {name: tmp_path / f"harness-sandbox-{number}-{name}" for name, number in names.items()}
+    for name, folder in folders.items():
+        folder.mkdir()
+        (folder / "file").touch()
+        if name != "young":
+            os.utime(folder, (0, 0))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch() as folder:
+        assert folder.is_dir()
+    assert {name for name, folder in folders.items() if folder.exists()} == {"young", "ours"}
