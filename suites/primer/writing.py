@@ -67,7 +67,7 @@ TOOLS: Mapping[str, tuple[str, Mapping[str, tuple[Any, ...]]]] = {
     "send": ("send the {thing} to {person}", {"thing": THINGS, "person": NAMES}),
     "book": ("book {nights} nights in {city}", {"nights": NUMBERS, "city": CAPITALS}),
     "serve": ("serve {drink} to {person}", {"drink": DRINKS, "person": NAMES}),
-    "feed": ("feed the {pet} on {day}", {"pet": PETS, "day": DAYS}),
+    "feed": ("feed the {pet} of {person}", {"pet": PETS, "person": NAMES}),
 }
 """Tool -> (how it is asked for, its arguments with their values)."""
 
