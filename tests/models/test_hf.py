@@ -20,7 +20,7 @@ from harness.registry import open_model
 from harness.types import Completion, Fault, Message, Request, ToolCall
 
 pytest.importorskip("transformers")
-SETTINGS = {"threads": "2", "device": "cpu", "batch_size": "3"}
+SETTINGS = {"threads": "1", "device": "cpu", "batch_size": "3"}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ PROMPTS = [" ".join(WORDS[i : i + 1 + i % 7]) for i in range(10)]
 
 
 def test_sampled_texts_depend_on_request_and_seed_only(model: HF) -> None:
-    requests = [generate(p, temperature=0.9, top_p=0.9, top_k=40, seed=i) for i, p in enumerate(PROMPTS)]
+    requests = [generate(p, temperature=0.9, top_p=0.9, top_k=40, seed=i) for i, p in enumerate(PROMPTS[:5])]
     together = [one.text for one in ask(model, *requests)]
     assert together == [ask(model, one)[0].text for one in requests]
     assert together == [one.text for one in reversed(ask(model, *reversed(requests)))]

@@ -54,7 +54,7 @@ def model(env: Path, folder: Path) -> Iterator[VLLM]:
 
 @pytest.fixture(scope="module")
 def local(folder: Path) -> HF:
-    return HF.open(str(folder), {"device": "cpu", "threads": "2"})
+    return HF.open(str(folder), {"device": "cpu", "threads": "1"})
 
 
 LONG = " ".join(WORDS * 9)

@@ -24,7 +24,7 @@ class Model:
         import torch
         import transformers
 
-        torch.set_num_threads(2)
+        torch.set_num_threads(1)
         self.torch = torch
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         self.model = transformers.AutoModelForCausalLM.from_pretrained(folder).float().eval()

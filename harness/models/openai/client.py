@@ -153,7 +153,7 @@ class Client:
     def _pause_s(self, number: int, after_s: float | None) -> float:
         if after_s is not None:
             return min(after_s, LONGEST_RETRY_AFTER_S) + self._dice.random() * min(1.0, self.settings.backoff_s)
-        longest = min(self.settings.backoff_s * 2.0 ** (number - 1), LONGEST_PAUSE_S)
+        longest = min(self.settings.backoff_s * 2.0 ** min(number - 1, 30), LONGEST_PAUSE_S)
         return longest * (0.5 + self._dice.random() / 2)
 
     def _scrub(self, text: str) -> str:
