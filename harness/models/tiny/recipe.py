@@ -1,0 +1,38 @@
+"""What a `tiny` is made from: everything here goes into the name of its folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from harness.hashing import digest
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Architecture, data and optimiser of one `tiny`. Sizes are multiples of 256, so that K-quants do not fall back."""
+
+    seed: int = 0
+    """Of the initial weights and of the practice rows."""
+    steps: int = 1000
+    version: str = "1"
+    """Raised whenever the same numbers below would give another model."""
+    suite: str = "primer"
+    suite_version: str = ""
+    """Filled in by `home.recipe`: another version of the suite practises other rows."""
+    vocabulary: int = 768
+    hidden: int = 256
+    layers: int = 2
+    heads: int = 4
+    key_value_heads: int = 2
+    intermediate: int = 512
+    context: int = 512
+    """Positions that the model says it has; rows are far shorter."""
+    rows_per_step: int = 64
+    learning_rate: float = 4e-3
+    prompt_weight: float = 0.1
+    """Weight of a prompt token's loss; an answer token's is 1."""
+
+    @property
+    def key(self) -> str:
+        """12 hex digits that name the folder."""
+        return digest(asdict(self))[:12]

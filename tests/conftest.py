@@ -1,0 +1,22 @@
+"""Fixtures that several rooms of tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_folder() -> Path:
+    """The trained `tiny` (Hugging Face files and tiny.gguf), trained once per machine and kept between test runs.
+
+    HARNESS_TEST_CACHE names another place than ~/.cache/harness-tests.
+    """
+    from harness.models import tiny
+
+    cache = Path(os.environ.get("HARNESS_TEST_CACHE") or Path.home() / ".cache" / "harness-tests")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_HOME", str(cache))
+        return tiny.folder()
