@@ -5,8 +5,8 @@
         completion.choice_logprobs     # (-4.1, -0.3)
 
 Rooms: `header` (checks a file before llama.cpp sees it), `library`, `context` (batches in, logits out), `tokens`,
-`tree` (shared prefixes are computed once), `scoring`, `generation` with `sampling` and `transcript`, `digest`, `facts`,
-`settings`.
+`tree` (shared prefixes are computed once), `scoring`, `generation` with `sampling` and `transcript`, `probe` and
+`notes` (a first load in a process of its own; the digest), `facts`, `settings`.
 
 Not here: JSON-schema constraints (such a request is a fault), LoRA adapters, parsing of native tool calls.
 """
@@ -24,11 +24,11 @@ from harness.contracts import Model
 from harness.models.chat import TemplateError, compile_template, render
 from harness.models.gguf import sampling
 from harness.models.gguf.context import STEP_ROWS, Context, DecodeError
-from harness.models.gguf.digest import model_sha256
 from harness.models.gguf.facts import describe
 from harness.models.gguf.generation import Answer, Generator, Prompt, fit_prompt
 from harness.models.gguf.header import Header, read_parts
 from harness.models.gguf.library import load_llama, version
+from harness.models.gguf.notes import check_loads, model_sha256
 from harness.models.gguf.scoring import Question, Unanswerable, choice_question, score, text_questions
 from harness.models.gguf.settings import PAD_ROWS, GGUFSettings
 from harness.models.gguf.transcript import Transcript
@@ -76,7 +76,9 @@ class GGUF(Model):
         """Check the file, load it and allocate the context. See `Model.open`."""
         parsed = read_settings(settings, GGUFSettings)
         parts = read_parts(Path(locator).expanduser())
-        return cls(parts, Context(load_llama(), parts[0], parsed), parsed)
+        llama = load_llama()
+        check_loads(parts[0].path, version())
+        return cls(parts, Context(llama, parts[0], parsed), parsed)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | Fault]]:
         """Yield answers as they finish: first everything that is scored, then what is generated."""
