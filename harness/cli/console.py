@@ -9,17 +9,20 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Annotated, Any, ParamSpec
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
+from rich.table import Table
 
 from harness.errors import HarnessError, InfrastructureError
 
 P = ParamSpec("P")
+PIPE_WIDTH = 140
+"""Columns of a table that is not shown on a terminal."""
 
 Db = Annotated[str | None, typer.Option("--db", help="Results file. Default: HARNESS_DB, else results/harness.duckdb.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; everything else on stderr.")]
@@ -34,7 +37,19 @@ def printable(text: str, width: int | None = None) -> str:
 
 def people(as_json: bool) -> Console:
     """Return the console for people: stdout, or stderr when stdout is for a JSON document."""
-    return Console(stderr=as_json, highlight=False, soft_wrap=True)
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, PIPE_WIDTH)
+    return console
+
+
+def plain_table(*columns: str, right: Collection[str] = ()) -> Table:
+    """Return an empty table without lines that keeps its numbers whole on 80 columns; the last column may wrap."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        justify: JustifyMethod = "right" if column in right else "left"
+        table.add_column(column, justify=justify, no_wrap=column != columns[-1] or column in right)
+    return table
 
 
 def emit(document: Any) -> None:

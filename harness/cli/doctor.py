@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import Db, Debug, Json, command, emit, people, printable
+from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
 
 COLOURS = {"ok": "green", "gap": "yellow", "bad": "red"}
 
@@ -31,13 +31,9 @@ def run(
         emit([asdict(finding) for finding in findings])
         return 4 if bad else 0
     from rich.markup import escape
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
 
     console = people(False)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for column in ("area", "name", "state", "found", "what to do"):
-        table.add_column(column)
+    table = plain_table("area", "name", "state", "found", "what to do")
     for f in findings:
         colour = COLOURS[f.state]
         table.add_row(f.area, escape(f.name), f"[{colour}]{f.state}[/]", escape(printable(f.found)), escape(f.do))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.console import Db, Debug, Json, command, emit, people, printable
+from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
 from harness.errors import UsageError, nearest
 
 KINDS = ("suites", "models", "steps", "runs")
@@ -30,16 +30,12 @@ def run(
         emit(rows)
         return
     from rich.markup import escape
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
 
     console = people(False)
     if not rows:
         console.print(f"no {kind} yet")
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for number, column in enumerate(rows[0]):
-        table.add_column(column, no_wrap=number == 0)
+    table = plain_table(*rows[0])
     for row in rows:
         table.add_row(*(escape(printable(str(value if value is not None else ""))) for value in row.values()))
     console.print(table)
@@ -86,13 +82,13 @@ def runs(db: str | None) -> list[dict[str, Any]]:
     return [
         {
             "run": row["run_id"],
-            "name": row["name"],
-            "model": row["model"],
-            "suites": ", ".join(row["suites"] or []),
             "status": row["status"],
             "records": f"{row['records']}/{row['wanted']}",
             "faults": row["faults"],
-            "started": str(row["started_at"])[:19],
+            "started": str(row["started_at"])[:16],
+            "name": row["name"],
+            "suites": ", ".join(row["suites"] or []),
+            "model": row["model"],
         }
         for row in read.runs(Database.at(db))
     ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.console import Db, Debug, Json, command, emit, people, printable
+from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
 
 
 @command
@@ -67,15 +67,10 @@ def list_samples(
 def print_report(console: Any, shown: dict[str, Any], database: Any, groups: bool = False) -> None:
     """Print the table of a run: score, interval, grade, faults; then failure modes and what to type next."""
     from rich.markup import escape
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
 
     console.print(f"[bold]{escape(shown['model'])}[/]  run {escape(shown['run_id'])}  {shown['status']}")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for column in ("suite", "metric"):
-        table.add_column(column, no_wrap=True)
-    for column in ("n", "score", "95% interval", "grade", "faults", "seconds"):
-        table.add_column(column, justify="right", no_wrap=True)
+    numbers = ("n", "score", "95% interval", "grade", "faults", "seconds")
+    table = plain_table("suite", "metric", *numbers, right=numbers)
     for name, part in shown["suites"].items():
         for metric, value in part["metrics"].items():
             first = metric == part["metric"]

@@ -28,6 +28,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 VIEWS = Path(__file__).parent / "views.sql"
 WAIT_S = 120.0
 """How long an access waits for its turn before it says who holds the file."""
+BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.InternalException)
+"""Errors of the file or the disk, not of a query."""
 SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 
@@ -77,7 +79,7 @@ class Database:
             UsageError: there is no such file, or a newer version wrote it.
             InfrastructureError: file damaged, no turn within `WAIT_S`.
         """
-        if not self.path.is_file():
+        if not self.exists:
             raise UsageError(
                 f"no database at {str(self.path)!r}",
                 "a file that `harness eval` has written",
@@ -90,6 +92,14 @@ class Database:
                 yield connection
             finally:
                 connection.close()
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        try:
+            return self.path.is_file()
+        except OSError as error:  # a folder above that we may not look into
+            raise self._unwritable(error) from error
 
     def _inode(self) -> int:
         """Return what tells this file from one that later takes its name."""
@@ -129,12 +139,12 @@ class Database:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
-        if not os.access(self.folder, os.W_OK) or (self.path.exists() and not os.access(self.path, os.W_OK)):
+        if not os.access(self.folder, os.W_OK) or (self.exists and not os.access(self.path, os.W_OK)):
             raise self._unwritable(PermissionError(errno.EACCES, "permission denied"))
 
     def _unwritable(self, error: OSError) -> InfrastructureError:
         return InfrastructureError(
-            f"cannot write to {str(self.path)!r}: {error.strerror}",
+            f"cannot write to {str(self.path)!r}: {(error.strerror or str(error)).lower()}",
             "a folder that you may write in; nothing stored was changed",
             "type: harness ... --db /some/other/folder/harness.duckdb",
         )
@@ -146,7 +156,7 @@ class Database:
             yield
         except HarnessError:
             raise
-        except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+        except (*BROKEN, OSError) as error:
             line = str(error).splitlines()[0]
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             if full or any(hint in str(error) for hint in ("No space left", "File too large", "quota")):

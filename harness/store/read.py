@@ -25,7 +25,7 @@ def rows(
 
 def query(database: Database, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
     """Return the rows of a query in an access of its own; nothing when there is no database yet."""
-    if not database.path.exists():
+    if not database.exists:
         return []
     with database.read() as connection:
         return rows(connection, sql, parameters)
@@ -35,7 +35,7 @@ def completions(database: Database, keys: Collection[str], model_digest: str) ->
     """Return the stored ones of the completions `keys`, by key."""
     import pyarrow as pa
 
-    if not keys or not database.path.exists():
+    if not keys or not database.exists:
         return {}
     names = ", ".join(f"c.{name}" for name in TABLES["completions"])
     with database.read() as connection:

@@ -36,7 +36,8 @@ SELECT md5('k' || i) AS key, 's' AS suite, 'scorer' AS scorer_key, MAP {{'acc': 
 FROM range({start}, {stop}) t(i);
 INSERT INTO records BY NAME
 SELECT 'run' || (i // {per}) AS run_id, 's' AS suite, md5('s' || (i % {per})) AS sample_id,
-       md5('d' || (i % {per})) AS sample_digest, 0 AS attempt, [md5('c' || i)] AS completion_keys, md5('k' || i) AS score_key
+       md5('d' || (i % {per})) AS sample_digest, 0 AS attempt, [md5('c' || i)] AS completion_keys,
+       md5('k' || i) AS score_key
 FROM range({start}, {stop}) t(i);
 INSERT INTO runs BY NAME
 SELECT 'run' || j AS run_id, '' AS name, 'model' || j AS model, 'model' || j AS model_digest, '{{}}' AS model_facts,
@@ -116,9 +117,8 @@ def main() -> None:
                 milliseconds(lambda: read.runs(database)),
             ]
             first = first or row
-            print(
-                f"{size:>12,} {row[0]:>10.0f} {row[1]:>8.0f} {row[2]:>10.0f} {row[3]:>8.0f} {row[4]:>8.0f}  {database.path.stat().st_size >> 20} MiB"
-            )
+            times = f"{row[0]:>10.0f} {row[1]:>8.0f} {row[2]:>10.0f} {row[3]:>8.0f} {row[4]:>8.0f}"
+            print(f"{size:>12,} {times}  {database.path.stat().st_size >> 20} MiB")
         print("growth      ", " ".join(f"{b / a:>9.1f}x" for a, b in zip(first or [], row, strict=True)))
 
 
