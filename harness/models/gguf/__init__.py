@@ -4,9 +4,9 @@
     for index, completion in model.answer([Request("choose", "2 + 2 =", choices=(" 3", " 4"))]):
         completion.choice_logprobs     # (-4.1, -0.3)
 
-Rooms: `header` (checks a file before llama.cpp sees it), `library`, `context` (batches in, logits out), `tokens`,
-`tree` (shared prefixes are computed once), `scoring`, `generation` with `sampling` and `transcript`, `probe` and
-`notes` (a first load in a process of its own; the digest), `facts`, `settings`.
+Rooms: `header`, `probe` and `notes` check a file before llama.cpp gets it in this process; `library`, `weights`,
+`tokens`, `batch` and `context` speak to llama.cpp; `tree` computes shared prefixes once, for `scoring`; `lanes`
+computes texts side by side, for `generation` with `sampling` and `transcript`; `settings` and `facts`.
 
 Not here: JSON-schema constraints (such a request is a fault), LoRA adapters, parsing of native tool calls.
 """
@@ -23,16 +23,18 @@ from harness.config import read_settings
 from harness.contracts import Model
 from harness.models.chat import TemplateError, compile_template, render
 from harness.models.gguf import sampling
-from harness.models.gguf.context import STEP_ROWS, Context, DecodeError
+from harness.models.gguf.context import LEAST_ROWS, PROMPT_ROWS, Context, DecodeError
 from harness.models.gguf.facts import describe
 from harness.models.gguf.generation import Answer, Generator, Prompt, fit_prompt
-from harness.models.gguf.header import Header, read_parts
+from harness.models.gguf.header import read_parts
+from harness.models.gguf.lanes import Lanes, plan_lanes
 from harness.models.gguf.library import load_llama, version
 from harness.models.gguf.notes import check_loads, model_sha256
 from harness.models.gguf.scoring import Question, Unanswerable, choice_question, score, text_questions
-from harness.models.gguf.settings import PAD_ROWS, GGUFSettings
+from harness.models.gguf.settings import GGUFSettings, usable_cores
 from harness.models.gguf.transcript import Transcript
-from harness.models.gguf.tree import Tree
+from harness.models.gguf.tree import Tree, plan_tree
+from harness.models.gguf.weights import Weights
 from harness.models.reasoning import markers_in
 from harness.types import Completion, Fault, Request
 
@@ -46,62 +48,80 @@ class GGUF(Model):
     can: frozenset[str]
     digest: str | None
 
-    def __init__(self, parts: Sequence[Header], context: Context, settings: GGUFSettings) -> None:
-        self.header, self.context, self.settings = parts[0], context, settings
-        self.spec = f"gguf:{self.header.path}"
-        self._size_bytes = sum(part.size_bytes for part in parts)
-        self._tree = Tree(context)
-        source = self.header.values.get("tokenizer.chat_template")
+    def __init__(self, weights: Weights, parts: Sequence[Path], size_bytes: int) -> None:
+        self.weights, self.settings = weights, weights.settings
+        self.spec = f"gguf:{weights.path}"
+        self._size_bytes = size_bytes
+        self._scoring: Tree | None = None
+        self._generating: Lanes | None = None
+        source = weights.header.values.get("tokenizer.chat_template")
         self._template, self._template_problem = None, ""
         try:
             self._template = compile_template(source) if isinstance(source, str) else None
         except TemplateError as error:
             self._template_problem = str(error)
-        self._markers = markers_in(source if isinstance(source, str) else None, settings.reasoning)
+        self._markers = markers_in(source if isinstance(source, str) else None, self.settings.reasoning)
         chat = {"chat"} | ({"tools"} if "tools" in str(source) else set()) if self._template else set()
         self.can = frozenset({"generate", "choose", "read"} | chat)
-        self.digest = model_sha256([part.path for part in parts])
+        self.digest = model_sha256(parts)
         self.engine = {
             "name": "gguf",
             "llama_cpp_python": version(),
-            "n_ctx": context.n_ctx,
-            "flash_attn": settings.flash_attn,
-            "kv_type": settings.kv_type,
-            "reasoning": settings.reasoning,
+            "n_ctx": weights.n_ctx,
+            "flash_attn": self.settings.flash_attn,
+            "kv_type": self.settings.kv_type,
+            "reasoning": self.settings.reasoning,
             "sampler": sampling.VERSION,
         }
 
     @classmethod
     def open(cls, locator: str, settings: Mapping[str, str]) -> GGUF:
-        """Check the file, load it and allocate the context. See `Model.open`."""
+        """Check the file and load it; contexts are made when they are first needed. See `Model.open`."""
         parsed = read_settings(settings, GGUFSettings)
         parts = read_parts(Path(locator).expanduser())
         llama = load_llama()
         check_loads(parts[0].path, version())
-        return cls(parts, Context(llama, parts[0], parsed), parsed)
+        weights = Weights(llama, parts[0], parsed)
+        return cls(weights, [part.path for part in parts], sum(part.size_bytes for part in parts))
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion | Fault]]:
         """Yield answers as they finish: first everything that is scored, then what is generated."""
         started = time.perf_counter()
-        # An earlier call may have been broken off in the middle.
-        self._tree.reset()
         refused = {i: fault for i, request in enumerate(requests) if (fault := self._refuse(request))}
         yield from refused.items()
         scored = [i for i, r in enumerate(requests) if r.kind != "generate" and i not in refused]
         generated = [i for i, r in enumerate(requests) if r.kind == "generate" and i not in refused]
-        for window in self._windows(requests, scored):
-            yield from self._score(requests, window, started)
+        if scored:
+            tree = self._tree()
+            for window in self._windows(requests, scored):
+                yield from self._score(tree, requests, window, started)
         if generated:
             # Neighbours in the order of their prompts share the most.
             order = sorted(generated, key=lambda i: _sort_key(requests[i]))
-            rows = f"step rows {STEP_ROWS}-63, width {self.settings.width}"
-            runner = Generator(self.context, self._tree, self.settings.width, started, f"{self._layout}, {rows}")
+            lanes = self._lanes()
+            layout = f"{self._layout}, lanes {lanes.count}, width {self.settings.width}"
+            runner = Generator(lanes, self.weights.vocabulary, self.settings.width, started, layout)
             yield from runner.run(order, lambda i: self._prepare(i, requests[i]))
+
+    def _tree(self) -> Tree:
+        """Return the context for scoring, empty: an earlier call may have been broken off in the middle."""
+        if self._scoring is None:
+            self._scoring = Tree(Context(self.weights, plan_tree(self.weights)))
+        self._scoring.reset()
+        return self._scoring
+
+    def _lanes(self) -> Lanes:
+        """Return the context for generation, empty."""
+        if self._generating is None:
+            self._generating = Lanes(Context(self.weights, plan_lanes(self.weights)))
+        self._generating.reset()
+        return self._generating
 
     @property
     def _layout(self) -> str:
-        rule = f"rows {PAD_ROWS}+" if self.settings.layout == "fixed" and self.context.shares else "rows free"
-        return f"ubatch {self.settings.n_ubatch}, {rule}, threads {self.context.threads}"
+        fixed = self.settings.layout == "fixed" and self.weights.cuts
+        rule = f"prompt rows {PROMPT_ROWS}+, step rows {LEAST_ROWS}+" if fixed else "rows free"
+        return f"ubatch {self.settings.n_ubatch}, {rule}, threads {self.settings.threads or usable_cores()}"
 
     def _refuse(self, request: Request) -> Fault | None:
         if request.schema is not None:
@@ -117,7 +137,7 @@ class GGUF(Model):
         """Return the context as text; raises TemplateError."""
         if not request.messages or self._template is None:
             return request.prompt
-        vocabulary = self.context.vocabulary
+        vocabulary = self.weights.vocabulary
         tokens = {"bos_token": vocabulary.bos_text, "eos_token": vocabulary.eos_text}
         return render(self._template, request.messages, request.tools, tokens)
 
@@ -127,14 +147,14 @@ class GGUF(Model):
             text = self._text(request)
         except TemplateError as error:
             return Fault("model", "template", str(error))
-        vocabulary = self.context.vocabulary
+        vocabulary = self.weights.vocabulary
         tokens = vocabulary.encode(text)
         if not len(tokens):
             # Nothing to start from: what lm-eval conditions an empty context on.
             tokens = vocabulary.start()
         if not len(tokens):
             return Fault("model", "empty_prompt", "an empty prompt, and a tokenizer with neither BOS nor EOS")
-        kept, cut, most = fit_prompt(tokens, request.max_tokens, self.context.n_ctx)
+        kept, cut, most = fit_prompt(tokens, request.max_tokens, self.weights.n_ctx)
         markers = self._markers
         if markers and request.messages and text.rstrip().endswith(markers.start):
             markers = replace(markers, open_in_prompt=True)
@@ -154,7 +174,9 @@ class GGUF(Model):
         if bunch:
             yield bunch
 
-    def _score(self, requests: Sequence[Request], window: Sequence[int], started: float) -> Iterator[Answer]:
+    def _score(
+        self, tree: Tree, requests: Sequence[Request], window: Sequence[int], started: float
+    ) -> Iterator[Answer]:
         """Answer one bunch of choose and read requests, each as its last question is done."""
         asked: dict[int, list[Question]] = {}
         for index in window:
@@ -166,18 +188,18 @@ class GGUF(Model):
                 yield index, Fault("model", "template", str(error))
         missing = {index: len(questions) for index, questions in asked.items()}
         try:
-            for question in score(self.context, self._tree, [q for found in asked.values() for q in found]):
+            for question in score(tree, [q for found in asked.values() for q in found]):
                 missing[question.owner] -= 1
                 if not missing[question.owner]:
                     del missing[question.owner]
                     yield question.owner, self._scored(requests[question.owner], asked[question.owner], started)
         except DecodeError as error:
-            self._tree.reset()
+            tree.reset()
             for index in missing:
                 yield index, Fault("model", "decode_failed", str(error))
 
     def _questions(self, index: int, request: Request) -> list[Question]:
-        vocabulary, n_ctx = self.context.vocabulary, self.context.n_ctx
+        vocabulary, n_ctx = self.weights.vocabulary, self.weights.n_ctx
         text = self._text(request)
         if request.kind == "read":
             return text_questions(vocabulary, n_ctx, text, index)
@@ -209,14 +231,17 @@ class GGUF(Model):
 
     def describe(self) -> Mapping[str, Any]:
         """Return facts for reports. See `facts.describe`."""
-        found = dict(describe(self.context, self.header, self._size_bytes))
+        found = dict(describe(self.weights, self._size_bytes))
         if self._template_problem:
             found["chat_template"] = self._template_problem
         return found
 
     def close(self) -> None:
-        """Free weights and context. Idempotent."""
-        self.context.close()
+        """Free weights and contexts. Idempotent."""
+        for room in (self._scoring, self._generating):
+            if room is not None:
+                room.context.close()
+        self.weights.close()
 
 
 def _sort_key(request: Request) -> str:

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from harness.models.gguf.context import Context
-from harness.models.gguf.header import Header
+from harness.models.gguf.settings import available_bytes, usable_cores
+from harness.models.gguf.weights import Weights
 
 
-def describe(context: Context, header: Header, size_bytes: int) -> Mapping[str, Any]:
+def describe(weights: Weights, size_bytes: int) -> Mapping[str, Any]:
     """Return parameters, size_bytes, quantisation, lengths, vocabulary, and `warnings` where there are any."""
-    llama, values = context.llama, header.values
-    kind = llama.llama_ftype_name(llama.llama_model_ftype(context.model)) or b"unknown"
+    llama, values = weights.llama, weights.header.values
+    kind = llama.llama_ftype_name(llama.llama_model_ftype(weights.handle)) or b"unknown"
     facts = {
         "architecture": values.get("general.architecture"),
         "name": values.get("general.name"),
-        "parameters": llama.llama_model_n_params(context.model),
+        "parameters": llama.llama_model_n_params(weights.handle),
         "size_bytes": size_bytes,
         "quantisation": kind.decode(),
-        "context_length": llama.llama_model_n_ctx_train(context.model),
-        "n_ctx": context.n_ctx,
-        "kv_cells": context.cells,
-        "vocabulary": context.vocabulary.size,
-        "threads": context.threads,
-        "shared_prefixes": context.shares,
+        "context_length": llama.llama_model_n_ctx_train(weights.handle),
+        "n_ctx": weights.n_ctx,
+        "vocabulary": weights.vocabulary.size,
+        "threads": weights.settings.threads or usable_cores(),
+        "shared_prefixes": weights.cuts,
     }
-    warnings = [*_memory_warning(size_bytes), *_length_warning(context.n_ctx, facts["context_length"])]
+    warnings = [*_memory_warning(size_bytes), *_length_warning(weights.n_ctx, facts["context_length"])]
     return {**facts, "warnings": warnings} if warnings else facts
 
 
@@ -43,15 +41,3 @@ def _length_warning(n_ctx: int, trained: int) -> list[str]:
     if not 0 < trained < n_ctx:
         return []
     return [f"n_ctx={n_ctx} is longer than the {trained} tokens that the model was trained for"]
-
-
-def available_bytes() -> int | None:
-    """Return the memory that a new process could use (Linux), or None where it is not known."""
-    try:
-        text = Path("/proc/meminfo").read_text("ascii")
-    except OSError:
-        return None
-    for line in text.splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None

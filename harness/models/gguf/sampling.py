@@ -32,7 +32,8 @@ class Sampler:
             return int(logits.argmax())
         scaled = logits.astype(np.float64) / self.temperature
         scaled -= scaled.max()
-        candidates = self._candidates(scaled)
+        # In the order of ids: the order of probabilities turns on the last bit where two are nearly equal.
+        candidates = np.sort(self._candidates(scaled))
         weights = np.exp(scaled[candidates])
         edge = self._random.random() * weights.sum()
         place = int(np.searchsorted(np.cumsum(weights), edge, side="right"))

@@ -18,9 +18,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.models.gguf.context import Context
 from harness.models.gguf.tokens import Tokens, Vocabulary
-from harness.models.gguf.tree import Leaf, Row, Tree, all_sequences, free_cells
+from harness.models.gguf.tree import Leaf, Row, Tree
 
 
 @dataclass
@@ -88,28 +87,19 @@ def text_questions(vocabulary: Vocabulary, n_ctx: int, text: str, owner: int) ->
     return found
 
 
-def score(context: Context, tree: Tree, questions: Sequence[Question]) -> Iterator[Question]:
+def score(tree: Tree, questions: Sequence[Question]) -> Iterator[Question]:
     """Fill in the answers and yield each question when it is done, in the order of their paths."""
     paths = _paths(questions)
     at = 0
     while at < len(paths):
-        leaves = [leaf for leaf, _ in paths[at : at + context.max_sequences]]
-        shared = tree.take(leaves, context.max_sequences, free_cells(context))
+        leaves = [leaf for leaf, _ in paths[at : at + tree.max_leaves]]
+        shared = tree.take(leaves)
         wave = paths[at : at + len(shared)]
-        sequences = all_sequences(context, len(wave))
-        for row in tree.grow(leaves[: len(wave)], shared, sequences):
+        for row in tree.grow(leaves[: len(wave)], shared):
             _answer(row, [asked for _, asked in wave[row.low : row.high]])
-        _release(context, tree)
         at += len(wave)
         for _, asked in wave:
             yield from asked
-
-
-def _release(context: Context, tree: Tree) -> None:
-    if context.shares:
-        context.keep(0)
-    else:
-        tree.reset()
 
 
 def _paths(questions: Sequence[Question]) -> list[tuple[Leaf, list[Question]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -13,8 +14,9 @@ from harness.config import Settings
 DEFAULT_CTX = 4096
 KV_BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32}
 PAD_ROWS = 64
-"""Cells kept free for the rows that fill a batch up to its class (see `context.py`)."""
+"""Cells kept free for the rows that fill small batches up (see `context.py`)."""
 POOL_BYTES = 1 << 30
+"""The cache may always be this large, and a quarter of the free memory."""
 
 
 class GGUFSettings(Settings):
@@ -37,9 +39,9 @@ class GGUFSettings(Settings):
     reasoning: str = "auto"
     """`auto` (markers found in the template), `off`, or `START,END`."""
     layout: Literal["fixed", "free"] = "fixed"
-    """`fixed` fills small batches up, so that results of quantised weights do not depend on the width."""
+    """`fixed` fills small batches up, so that results depend less (texts: not at all) on what is computed together."""
     kv_cells: int = Field(default=0, ge=0)
-    """Tokens that all requests under way may fill together; 0: as many as a gibibyte holds."""
+    """Tokens that the cache holds for all requests under way; 0: what a quarter of the free memory holds."""
 
     @model_validator(mode="after")
     def _fits(self) -> GGUFSettings:
@@ -65,13 +67,24 @@ def context_length(values: Mapping[str, Any], asked: int) -> int:
     return asked or min(trained if isinstance(trained, int) and trained > 0 else DEFAULT_CTX, DEFAULT_CTX)
 
 
-def pool_cells(values: Mapping[str, Any], settings: GGUFSettings, n_ctx: int) -> int:
-    """Return how many tokens the key-value cache holds for all requests together."""
+def pool_cells(values: Mapping[str, Any], settings: GGUFSettings, wanted: int) -> int:
+    """Return how many of the `wanted` tokens the key-value cache may hold."""
     if settings.kv_cells:
-        return max(settings.kv_cells, n_ctx + PAD_ROWS)
-    per_cell = _cell_bytes(values, KV_BYTES[settings.kv_type])
-    wanted = max(settings.width * n_ctx, n_ctx + settings.n_batch) + PAD_ROWS
-    return max(n_ctx + PAD_ROWS, min(wanted, int(POOL_BYTES / per_cell)))
+        return min(wanted, settings.kv_cells)
+    allowed = max(POOL_BYTES, (available_bytes() or 0) // 4)
+    return min(wanted, int(allowed / _cell_bytes(values, KV_BYTES[settings.kv_type])))
+
+
+def available_bytes() -> int | None:
+    """Return the memory that a new process could use (Linux), or None where it is not known."""
+    try:
+        text = Path("/proc/meminfo").read_text("ascii")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
 
 
 def _cell_bytes(values: Mapping[str, Any], element_bytes: float) -> float:

@@ -20,9 +20,20 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.models.gguf.context import FIRST, TRUNK, Batch, Context
-from harness.models.gguf.settings import PAD_ROWS
+from harness.models.gguf.batch import Batch
+from harness.models.gguf.context import LEAST_OUTPUTS, PROMPT_ROWS, Context, Plan
+from harness.models.gguf.settings import pool_cells
 from harness.models.gguf.tokens import Tokens
+from harness.models.gguf.weights import Weights
+
+TRUNK, PAD, FIRST = 0, 1, 2
+"""Sequence ids: the kept prefix, the filler rows, the first of those that carry leaves."""
+SEQUENCES = 128
+"""Sequences of a context, these two included."""
+RECURRENT_SEQUENCES = 8
+"""As many where each sequence has a state of its own, which may be large."""
+LOGITS_BYTES = 128 << 20
+"""Bounds the rows of logits of one decode."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +90,32 @@ def runs(lengths: Sequence[int], shared: Sequence[int]) -> Iterator[_Run]:
         yield from reversed(pieces)
 
 
+def plan_tree(weights: Weights) -> Plan:
+    """Return one cache for all leaves: a whole context as trunk and a batch of new tokens, if memory allows."""
+    settings = weights.settings
+    needed = weights.n_ctx + PROMPT_ROWS
+    wanted = needed if weights.fixed_size else needed + settings.n_batch
+    most = weights.llama.llama_max_parallel_sequences()
+    rows = max(PROMPT_ROWS, min(settings.n_batch, LOGITS_BYTES // (4 * weights.vocabulary.size)))
+    return Plan(
+        cells=max(needed, pool_cells(weights.header.values, settings, wanted)),
+        sequences=min(SEQUENCES if weights.cuts else RECURRENT_SEQUENCES, settings.n_batch, most),
+        unified=True,
+        max_outputs=rows + LEAST_OUTPUTS * (settings.n_batch // settings.n_ubatch),
+    )
+
+
 class Tree:
     """The trunk in the cache and the waves that grow from it."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.max_leaves = context.plan.sequences - FIRST
+        self._shares = context.weights.cuts
+        # Room is left for the rows of logits that nobody reads (`Batch.fill_outputs`).
+        self._max_outputs = context.plan.max_outputs - LEAST_OUTPUTS * (context.n_batch // context.n_ubatch)
+        self._filler = np.zeros(PROMPT_ROWS, dtype=np.int32)
+        self._pad = np.array([PAD], dtype=np.int32)
         self.trunk: Tokens = np.empty(0, dtype=np.int32)
         self._batch = Batch(context.n_batch)
         self._pending: list[tuple[int, _Run, int]] = []
@@ -95,46 +127,51 @@ class Tree:
         self._batch.clear()
         self._pending.clear()
 
-    def take(self, leaves: Sequence[Leaf], most: int, cells: int) -> list[int]:
+    def take(self, leaves: Sequence[Leaf]) -> list[int]:
         """Return how many tokens of each of the next wave's leaves are shared with the one before it.
 
-        The wave is as long as this list: at least one leaf, at most `most`, about one batch of new tokens, and no
-        more than `cells` tokens with the kept trunk.
+        The wave is as long as this list: at least one leaf, at most `max_leaves`, about one batch of new tokens, and
+        no more tokens with the kept trunk than the cache holds.
         """
+        cells = self.context.cells - PROMPT_ROWS
         first = leaves[0]
         # A row whose logits are wanted has to be computed, even where the cache has its token.
-        start = min(common(self.trunk, first.tokens), first.wanted[0]) if self.context.shares else 0
+        start = min(common(self.trunk, first.tokens), first.wanted[0]) if self._shares else 0
         shared, lowest, rows = [start], start, len(first.tokens) - start
         for before, leaf in pairwise(leaves):
-            meet = common(before.tokens, leaf.tokens) if self.context.shares else 0
+            meet = common(before.tokens, leaf.tokens) if self._shares else 0
             lowest = min(lowest, meet)
             new = len(leaf.tokens) - meet
             full = rows + new > self.context.n_batch or start + rows + new > cells
-            if full or len(shared) == most or leaf.wanted[0] < lowest:
+            if full or len(shared) == self.max_leaves or leaf.wanted[0] < lowest:
                 break
             shared.append(meet)
             rows += new
         return shared
 
-    def grow(self, leaves: Sequence[Leaf], shared: Sequence[int], sequences: Sequence[int]) -> Iterator[Row]:
-        """Compute a wave and yield each wanted row once; afterwards each leaf's path lies in its sequence.
+    def grow(self, leaves: Sequence[Leaf], shared: Sequence[int]) -> Iterator[Row]:
+        """Compute a wave and yield each wanted row once; afterwards the last leaf's path is the trunk.
 
         Take all rows; a wave broken off leaves the cache in need of `reset`.
         """
+        sequences = range(FIRST, FIRST + len(leaves))
         self._graft(shared, sequences)
         ids = np.array(sequences, dtype=np.int32)
         for run in runs([len(leaf.tokens) for leaf in leaves], shared):
             wanted = sorted({d for leaf in leaves[run.low : run.high] for d in leaf.wanted if run.start <= d < run.end})
             yield from self._add(leaves[run.low].tokens, run, wanted, ids[run.low : run.high])
         yield from self._flush()
-        if self.context.shares:
-            self.context.remove(TRUNK)
-            self.context.copy(sequences[-1], TRUNK)
-            self.trunk = leaves[-1].tokens
+        if not self._shares:
+            self.reset()
+            return
+        self.context.remove(TRUNK)
+        self.context.copy(sequences[-1], TRUNK)
+        self.context.keep(TRUNK)
+        self.trunk = leaves[-1].tokens
 
     def _graft(self, shared: Sequence[int], sequences: Sequence[int]) -> None:
         """Cut the trunk to what the wave shares with it and let the leaves begin with their part of it."""
-        if not self.context.shares:
+        if not self._shares:
             return
         if shared[0] < len(self.trunk):
             self.context.remove(TRUNK, shared[0])
@@ -148,10 +185,10 @@ class Tree:
     def _add(self, tokens: Tokens, run: _Run, wanted: list[int], ids: NDArray[np.int32]) -> Iterator[Row]:
         at = run.start
         while at < run.end:
-            if not self._batch.room or self._batch.outputs >= self.context.max_outputs:
+            if not self._batch.room or self._batch.outputs >= self._max_outputs:
                 yield from self._flush()
             end = min(run.end, at + self._batch.room)
-            left = self.context.max_outputs - self._batch.outputs
+            left = self._max_outputs - self._batch.outputs
             here = [depth for depth in wanted if at <= depth < end]
             if len(here) > left:
                 end, here = here[left], here[:left]
@@ -161,18 +198,18 @@ class Tree:
 
     def _flush(self) -> Iterator[Row]:
         if self._batch.count:
-            self.context.prefill(self._batch)
+            self._compute()
             for index, run, depth in self._pending:
                 yield Row(run.low, run.high, depth, self.context.row(index))
         self._pending.clear()
         self._batch.clear()
 
-
-def free_cells(context: Context) -> int:
-    """Return the cells that requests may fill: all but those for filler rows."""
-    return context.cells - PAD_ROWS
-
-
-def all_sequences(context: Context, count: int) -> list[int]:
-    """Return the ids of the first `count` sequences of requests."""
-    return list(range(FIRST, FIRST + count))[: context.max_sequences]
+    def _compute(self) -> None:
+        fill = self.context.missing_rows(self._batch)
+        if fill:
+            self._batch.add(self._filler[:fill], 0, self._pad)
+        if self.context.fills:
+            self._batch.fill_outputs(self.context.n_ubatch, LEAST_OUTPUTS)
+        self.context.decode(self._batch)
+        if fill:
+            self.context.remove(PAD)
