@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import data, registry, sandbox
 from harness.errors import HarnessError
-from harness.runner.evaluate import LOW_DISK_BYTES
+from harness.runner.place import LOW_DISK_BYTES
 from harness.store import Database
 
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -68,7 +68,7 @@ def _machine(database: Database) -> Iterator[Finding]:
     yield Finding("machine", "disk", state, f"{free / 2**30:.1f} GiB free under {place}", do)
     if not os.access(place, os.W_OK):
         yield Finding("machine", "results", "bad", f"{place} is not writable", "use --db elsewhere")
-    elif database.path.exists():
+    elif database.exists:
         try:
             with database.read() as connection:
                 count = connection.execute("SELECT count(*) FROM runs").fetchall()[0][0]

@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from harness.contracts import Episode, Model, Suite
+from harness.contracts import Episode, Suite
 from harness.errors import InfrastructureError
 from harness.hashing import digest
+from harness.models.ledger import Ledger
 from harness.types import Boundary, Completion, Fault, Request, Sample, Score
 
+Scores = Callable[[list[str]], Mapping[str, Score]]
+"""Score keys -> the stored ones among them."""
 Dress = Callable[[Request, Sample, int, int], Request]
 """(request, sample, attempt, turn) -> the request as it is sent."""
 
@@ -32,21 +35,18 @@ class Job:
     episode: Episode | None = None
     request: Request | None = None
     keys: list[str] = field(default_factory=list)
+    known: Score | None = None
+    """The stored score of a one-turn sample, should the model's answer be the stored one."""
     outcome: Score | Fault | None = None
-
-    @property
-    def score_key_of(self) -> tuple[list[str], str]:
-        """What a score depends on besides its scorer."""
-        return self.keys, self.sample_digest
 
 
 class Driver:
     """Drives the jobs of one suite to their outcomes."""
 
     def __init__(
-        self, suite: Suite, models: Mapping[str, Model], dress: Dress, scorer_key: str, stored: Mapping[str, Score]
+        self, suite: Suite, models: Mapping[str, Ledger], dress: Dress, scorer_key: str, stored: Scores
     ) -> None:
-        """`models`: `model` and the judges by name. `stored`: scores of this scorer by key, reused where they fit."""
+        """`models`: `model` and the judges by name. `stored`: looks up scores of this scorer, reused where they fit."""
         self.suite, self.models, self.dress = suite, models, dress
         self.scorer_key, self.stored = scorer_key, stored
 
@@ -72,6 +72,7 @@ class Driver:
                         yield from self._settle(done, waiting)
                         continue
                     batch, waiting = waiting[:batch_size], waiting[batch_size:]
+                    self._look_up_scores(batch)
                     for job, answer in self._ask(batch):
                         moving.add(pool.submit(self._advance, job, answer))
                         done = {future for future in moving if future.done()}
@@ -130,10 +131,9 @@ class Driver:
             job.outcome = Fault(addressee, answer.kind, answer.message)
             return job
         job.keys.append(answer.key)
-        known = self.stored.get(self.score_key(job)) if self.suite.one_turn else None
-        if known is not None:
+        if job.known is not None:
             job.episode.close()
-            job.outcome = known
+            job.outcome = job.known
             return job
         try:
             self._next(job, job.episode.send(answer))
@@ -145,9 +145,18 @@ class Driver:
             job.outcome = fault_of(error, "scorer")
         return job
 
-    def score_key(self, job: Job) -> str:
+    def _look_up_scores(self, batch: list[Job]) -> None:
+        """Find stored scores of one-turn samples: the key of the coming completion is known before it is asked."""
+        if not self.suite.one_turn:
+            return
+        ledger = self.models["model"]
+        keys = {self.score_key(job, [ledger.key(job.request)]): job for job in batch if job.request is not None}
+        for key, score in self.stored(list(keys)).items():
+            keys[key].known = score
+
+    def score_key(self, job: Job, completion_keys: list[str]) -> str:
         """Return the key of a job's score: its completions, its sample, the scorer."""
-        return digest(self.scorer_key, *job.score_key_of)
+        return digest(self.scorer_key, completion_keys, job.sample_digest)
 
 
 def fault_of(error: BaseException, boundary: Boundary) -> Fault:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import platform
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from harness import __version__, registry
+from harness import registry
 from harness.config import EvalConfig
 from harness.contracts import Model
-from harness.errors import HarnessError, InfrastructureError, UsageError
+from harness.errors import HarnessError, InfrastructureError
 from harness.hashing import digest
 from harness.models.ledger import Ledger
 from harness.runner import plan
 from harness.runner.drive import Driver, Job
 from harness.runner.log import RunLog
+from harness.runner.place import check_room, host, locked
 from harness.runner.progress import Meter
 from harness.store import Database, read, write
-from harness.types import Fault, Form, Record, Run
-
-LOW_DISK_BYTES = 32 << 20
+from harness.types import Fault, Form, Record, Run, Score
 
 
 class Interrupted(HarnessError):
@@ -77,19 +71,6 @@ def evaluate(
         return Evaluation(config, database, ready, wanted, fresh, meter or Meter(quiet=True), rescores).run()
 
 
-def check_room(database: Database) -> None:
-    """Raise before any work when the results cannot be written: folder, permissions, disk, damaged file."""
-    with database.write():
-        pass
-    free = shutil.disk_usage(database.folder).free
-    if free < LOW_DISK_BYTES:
-        raise InfrastructureError(
-            f"only {free >> 20} MiB are free under {str(database.folder)!r}",
-            f"at least {LOW_DISK_BYTES >> 20} MiB for results",
-            "make room, or name another place with --db",
-        )
-
-
 @contextmanager
 def _opened(config: EvalConfig, model: Model | None) -> Iterator[Model]:
     if model is not None:
@@ -121,7 +102,7 @@ class Evaluation:
         self.folder = database.folder / "runs" / self.run_id
         self.journal = write.Journal(database, self.run_id)
         self.ledger = Ledger(model, database, self.journal, rescores or self.run_id)
-        self.models: dict[str, Model] = {"model": self.ledger}
+        self.models: dict[str, Ledger] = {"model": self.ledger}
         self.faults_in_a_row = 0
 
     def _find(self, fresh: bool) -> tuple[str, int, bool]:
@@ -141,7 +122,7 @@ class Evaluation:
 
     def run(self) -> Outcome:
         """Drive all parts; whatever ends it, what came in is stored and the run's status says how it ended."""
-        with self._locked():
+        with locked(self.folder, self.run_id):
             log = RunLog(self.folder)
             self._begin(log)
             status, note = "done", ""
@@ -227,7 +208,10 @@ class Evaluation:
         if not jobs:
             return 0
         log.event("suite_started", suite=part.suite.name, wanted=total, owed=len(jobs))
-        stored = read.scores(self.database, part.scorer_key, part.suite.name)
+
+        def stored(keys: list[str]) -> Mapping[str, Score]:
+            return read.scores(self.database, keys, part.scorer_key)
+
         driver = Driver(part.suite, self.models, self._dress, part.scorer_key, stored)
         started, faults = time.monotonic(), 0
         try:
@@ -248,7 +232,7 @@ class Evaluation:
         fault = job.outcome if isinstance(job.outcome, Fault) else None
         score = None if isinstance(job.outcome, Fault) else job.outcome
         record = Record(self.run_id, part.suite.name, job.sample.id, job.attempt, tuple(job.keys), score, fault)
-        self.journal.add_record(record, job.sample_digest, driver.score_key(job), part.scorer_key, replaces)
+        self.journal.add_record(record, job.sample_digest, driver.score_key(job, job.keys), part.scorer_key, replaces)
         if self.journal.due:
             self.journal.flush()
         self.meter.advance(score.values[part.suite.metrics[0].value] if score is not None else None)
@@ -265,36 +249,3 @@ class Evaluation:
         self.journal.flush()
         write.set_status(self.database, self.run_id, status, note)
         log.event("run_ended", status=status, note=note, asked=self.ledger.asked, reused=self.ledger.reused)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep a second process from driving the same run; the lock dies with the process."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with Path(self.folder / "lock").open("w", encoding="utf-8") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise UsageError(
-                        f"run {self.run_id!r} is being evaluated by another process",
-                        "one process a run",
-                        "wait for it, or give this one a --name of its own",
-                    ) from None
-                yield
-        except OSError as error:
-            raise InfrastructureError(
-                f"cannot write to {str(self.folder)!r}: {error.strerror}",
-                "a folder that you may write in, with room",
-                "the same command goes on when there is",
-            ) from error
-
-
-def host() -> dict[str, Any]:
-    """Return facts of this machine for the run's row: no names, no addresses."""
-    return {
-        "harness": __version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-    }

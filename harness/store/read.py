@@ -49,13 +49,21 @@ def completions(database: Database, keys: Collection[str], model_digest: str) ->
     return {row["key"]: completion_from(row) for row in found}
 
 
-def scores(database: Database, scorer_key: str, run_suite: str) -> dict[str, Score]:
-    """Return all stored scores of one scorer (suite, version and configuration), by key."""
-    found = query(
-        database,
-        "SELECT key, measures, mode, answer, detail FROM scores WHERE suite = ? AND scorer_key = ?",
-        [run_suite, scorer_key],
-    )
+def scores(database: Database, keys: Collection[str], scorer_key: str) -> dict[str, Score]:
+    """Return the stored ones of the scores `keys` of one scorer (suite, version and configuration), by key."""
+    import pyarrow as pa
+
+    if not keys or not database.exists:
+        return {}
+    with database.read() as connection:
+        connection.register("wanted", pa.table({"key": pa.array(list(keys), pa.string())}))
+        found = rows(
+            connection,
+            "SELECT s.key, measures, mode, answer, detail FROM scores s SEMI JOIN wanted w ON s.key = w.key"
+            " WHERE s.scorer_key = ?",
+            [scorer_key],
+        )
+        connection.unregister("wanted")
     return {row["key"]: score_from(row) for row in found}
 
 
