@@ -28,7 +28,8 @@ def wilson(successes: float, n: int, z: float = Z95) -> Estimate:
     centre = p + z * z / (2 * n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return Estimate(p, max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale), n)
+    # min and max: at 0 and 1 the bound is the proportion itself, but for rounding.
+    return Estimate(p, max(0.0, min(p, (centre - half) / scale)), min(1.0, max(p, (centre + half) / scale)), n)
 
 
 def mean(values: Sequence[float], low: float = 0.0, high: float = 1.0, z: float = Z95) -> Estimate:

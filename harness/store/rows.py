@@ -96,7 +96,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
 
 def split_prompt(request: Request) -> tuple[str | None, str]:
     """Return (head, tail) of what was sent; the head ends at the last blank line and is None for short prompts."""
-    text = clean(request.prompt or plain([asdict(m) for m in request.messages]))
+    text = plain([asdict(m) for m in request.messages]) if request.messages else clean(request.prompt)
     if len(text) <= HEAD_CHARS:
         return None, text
     breaks = [text.rfind(mark, 0, len(text) - 1) + len(mark) for mark in ("\n\n", "\\n\\n") if mark in text]
