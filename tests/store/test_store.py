@@ -85,7 +85,8 @@ def test_neither_score_nor_fault_is_refused_by_type_and_table(database: Database
 
 def test_completions_come_back_as_they_were(database: Database) -> None:
     said = Completion(
-        "text\x00 🙂", "why", (ToolCall("f", {"a": [1, None]}, "1"),), (-1.5, -math.inf), (True, False), (1, 2), (-0.25,),
+        "text\x00 🙂", "why", (ToolCall("f", {"a": [1, None]}, "1"),), (-1.5, -math.inf), (True, False), (1, 2),
+        (-0.25,),
         "length", "chat", 10, 5, 2, 1.25, "layout", "key",
     )  # fmt: skip
     journal = write.Journal(database, "r")
@@ -146,7 +147,7 @@ def test_threads_of_one_process_take_turns(database: Database) -> None:
 def test_migrations_apply_once_and_older_files_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "migrations"
     folder.mkdir()
-    for number, script in connect.known_migrations():
+    for _, script in connect.known_migrations():
         (folder / script.name).write_text(script.read_text())
     database = Database(tmp_path / "h.duckdb")
     journal_all(database, samples())
