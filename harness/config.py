@@ -44,6 +44,8 @@ class EvalConfig(Strict):
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
     max_tokens: int | None = Field(default=None, ge=1)
     """None: what each suite asks for."""
+    reasoning_tokens: int = Field(default=2048, ge=0)
+    """Granted on top of `max_tokens` to a model that reasons before it answers."""
     name: str = ""
     data: str | None = None
     settings: dict[str, str] = Field(default_factory=dict)

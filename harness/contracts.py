@@ -110,7 +110,8 @@ class Model(ABC):
     spec: str
     """`prefix:locator`, as typed."""
     can: frozenset[str]
-    """Of `generate`, `choose`, `read`, `tools`, `chat` (has a template), `schema`."""
+    """Of `generate`, `choose`, `read`, `tools`, `chat` (has a template), `schema`, `reasoning` (thinks before it
+    answers: the runner grants it tokens for that)."""
     digest: str | None
     """Digest of all that determines answers besides request and engine: weights, adapter, tokenizer, template.
     None for hosted models: their answers are reused within a run only."""

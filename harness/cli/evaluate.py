@@ -29,6 +29,7 @@ def run(
     temperature: Annotated[float | None, typer.Option(help="Overrides what the suite asks for.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Overrides what the suite asks for.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Overrides what the suite asks for.")] = None,
+    reasoning_tokens: Annotated[int | None, typer.Option(help="On top of max-tokens, for models that reason.")] = None,
     name: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
     data: Annotated[
         str | None, typer.Option(help="Folder with <suite>/<official files>. Default: HARNESS_DATA.")
@@ -53,7 +54,8 @@ def run(
 
     given: dict[str, Any] = {
         "model": model, "suites": suite or None, "limit": limit, "samples": samples, "split": split, "prompt": prompt,
-        "seed": seed, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "name": name, "data": data,
+        "seed": seed, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens,
+        "reasoning_tokens": reasoning_tokens, "name": name, "data": data,
         "settings": parse_settings(settings or []) or None,
     }  # fmt: skip
     merged = merge(config, {key: value for key, value in given.items() if value is not None})

@@ -41,8 +41,11 @@ def run(
 def config_of(row: dict[str, Any], data: str | None) -> Any:
     """Return the configuration that a stored run was made with."""
     from harness.config import EvalConfig, validate
+    from harness.runner.plan import STORED
 
     stored = row["config"]
-    kept = ("limit", "split", "samples", "seed", "temperature", "top_p", "max_tokens", "name", "prompt", "judges")
-    given = {key: stored[key] for key in kept} | {"model": row["model"], "suites": list(stored["suites"])}
+    given = {key: stored[key] for key in (*STORED, "prompt", "judges")} | {
+        "model": row["model"],
+        "suites": list(stored["suites"]),
+    }
     return validate(given | {"data": data or stored["data"]}, EvalConfig, f"run {row['run_id']}")

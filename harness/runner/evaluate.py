@@ -226,7 +226,7 @@ class Evaluation:
         return faults
 
     def _dress(self, request: Any, sample: Any, attempt: int, turn: int) -> Any:
-        return plan.dress(request, self.form, self.config, sample, attempt, turn)
+        return plan.dress(request, self.form, self.config, sample, attempt, turn, self.model.can)
 
     def _record(self, job: Job, part: plan.Part, driver: Driver, log: RunLog, replaces: bool) -> None:
         fault = job.outcome if isinstance(job.outcome, Fault) else None

@@ -16,6 +16,8 @@ from harness.errors import MissingData, UsageError
 from harness.hashing import digest, fraction, sample_digest
 from harness.types import Form, Message, Request, Sample
 
+STORED = ("limit", "split", "samples", "seed", "temperature", "top_p", "max_tokens", "reasoning_tokens", "name")
+"""What of the configuration is frozen with a run as it is."""
 LEVELS = ("none", "weak", "medium", "strong")
 
 
@@ -102,7 +104,15 @@ def form_of(config: EvalConfig, model: Model) -> Form:
     return config.prompt
 
 
-def dress(request: Request, form: Form, config: EvalConfig, sample: Sample, attempt: int, turn: int) -> Request:
+def dress(
+    request: Request,
+    form: Form,
+    config: EvalConfig,
+    sample: Sample,
+    attempt: int,
+    turn: int,
+    can: frozenset[str] = frozenset(),
+) -> Request:
     """Return the request as it is sent: one of prompt and messages, decoding overrides, seed, attempt, source.
 
     In chat form a suite without messages of its own sends its raw prompt as one user message, and choices lose the
@@ -118,6 +128,8 @@ def dress(request: Request, form: Form, config: EvalConfig, sample: Sample, atte
     if request.kind == "generate" and request.to == "model":
         overrides = ("temperature", "top_p", "max_tokens")
         changes |= {name: value for name in overrides if (value := getattr(config, name)) is not None}
+        if "reasoning" in can:
+            changes["max_tokens"] = changes.get("max_tokens", request.max_tokens) + config.reasoning_tokens
     if changes.get("temperature", request.temperature) > 0:
         changes["seed"] = int(digest(config.seed, sample.id, attempt, turn)[:8], 16)
     return replace(request, **changes)
@@ -143,10 +155,7 @@ def frozen(config: EvalConfig, model: Model, form: Form, wanted: list[Part]) -> 
             }
             for part in wanted
         },
-        **{
-            name: getattr(config, name)
-            for name in ("limit", "split", "samples", "seed", "temperature", "top_p", "max_tokens", "name")
-        },
+        **{name: getattr(config, name) for name in STORED},
         "judges": dict(config.judges),
     }
 

@@ -71,6 +71,13 @@ def test_seed_only_where_something_is_drawn() -> None:
     assert warm[0].seed is not None and warm[0].seed != warm[1].seed
 
 
+def test_a_reasoning_model_is_granted_tokens_for_it() -> None:
+    sample, request = made(1, 1)[0], Request("generate", prompt="x", max_tokens=100)
+    config = EvalConfig(reasoning_tokens=50)
+    assert plan.dress(request, "raw", config, sample, 0, 0, frozenset({"reasoning"})).max_tokens == 150
+    assert plan.dress(request, "raw", config, sample, 0, 0).max_tokens == 100
+
+
 def test_prompt_form_follows_the_template() -> None:
     raw, chat = Scripted(str), Scripted(str, can=frozenset({"generate", "chat"}))
     assert plan.form_of(EvalConfig(), raw) == "raw" and plan.form_of(EvalConfig(), chat) == "chat"

@@ -55,7 +55,7 @@ class HF(Model):
         self.codec = Codec(loaded.tokenizer)
         self.markers = markers_in(self.codec.template, settings.reasoning)
         self.digest = loaded.digest
-        self.can = _abilities(self.codec.template)
+        self.can = _abilities(self.codec.template) | ({"reasoning"} if self.markers else set())
         self.engine: Mapping[str, Any] = _engine(loaded, settings)
         self.eos = _eos(loaded)
         self.keeps = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters

@@ -150,6 +150,8 @@ def abilities(client: Client, model: str, settings: OpenAISettings) -> frozenset
         found |= {"chat", "tools"}
     if settings.logprobs == "on" or (settings.logprobs == "auto" and not hosted and _echoes(client, model)):
         found |= {"choose", "read"}
+    if settings.reasoning not in ("auto", "off"):
+        found.add("reasoning")
     return frozenset(found)
 
 
