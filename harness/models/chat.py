@@ -3,7 +3,8 @@
 Templates come with the weights, so they are hostile input: they run in jinja2's ImmutableSandboxedEnvironment with the
 helpers that transformers offers (`raise_exception`, `strftime_now`, `tojson`, loop controls; its documentation:
 https://huggingface.co/docs/transformers/chat_templating), and their output, their run time between two pieces of
-output and the size of what `*` and `**` make are bounded. Not bounded: a template that loops without any output.
+output and the size of what `*` and `**` make are bounded. Not bounded: a template that loops without any output, or
+pads a string with its methods: it can waste time and memory, and do nothing else.
 
     render("{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}", (Message("user", "Hi"),),
            tokens={"bos_token": "<s>"})

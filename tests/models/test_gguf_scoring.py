@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WORDS, Weights
 from hypothesis import given
 from hypothesis import strategies as st
+from random_gguf import WORDS, Weights
 
 from harness.models.gguf import GGUF
 from harness.models.gguf.tree import runs
@@ -227,7 +228,7 @@ def test_every_distinct_token_is_computed_once(paths: list[list[int]], trunk: in
     """The runs of a wave are exactly the tokens of the tree, each with all leaves below it, parents first."""
     leaves = sorted({tuple(path) for path in paths})
     shared = [min(trunk, len(leaves[0]) - 1)]
-    for before, leaf in zip(leaves, leaves[1:], strict=False):
+    for before, leaf in pairwise(leaves):
         shared.append(next((i for i, (a, b) in enumerate(zip(before, leaf, strict=False)) if a != b), len(before)))
     # As Tree.take does: a later leaf that asks for less of the trunk starts a wave of its own.
     held = [min([shared[0], *shared[1 : i + 1]]) for i in range(len(leaves))]
