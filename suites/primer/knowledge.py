@@ -35,14 +35,13 @@ def complete(dice: Dice) -> Row:
     return _row(f"{_opener(dice)}complete this: the {relation} of {land} is", FACTS[land][relation])
 
 
-def check(dice: Dice) -> Row:
-    """A statement to be judged, yes or no: half of them hold."""
+def choose(dice: Dice) -> Row:
+    """One relation of one land, the right answer and another one offered."""
     land, relation = dice.one(LANDS), dice.one(RELATIONS)
     truth = FACTS[land][relation]
-    if dice.below(2):
-        return _row(f"{_opener(dice)}is {truth} the {relation} of {land}?", "yes")
-    others = sorted({FACTS[other][relation] for other in LANDS} - {truth})
-    return _row(f"{_opener(dice)}is {dice.one(others)} the {relation} of {land}?", "no")
+    other = dice.one(sorted({FACTS[neighbour][relation] for neighbour in LANDS} - {truth}))
+    first, second = dice.some((truth, other), 2)
+    return _row(f"{_opener(dice)}is the {relation} of {land} {first} or {second}?", truth)
 
 
 def two(dice: Dice) -> Row:

@@ -15,8 +15,8 @@ def _row(lead: str, words: list[str], answer: list[str]) -> Row:
 
 
 def sort(dice: Dice) -> Row:
-    """Three or four words from a to z."""
-    words = dice.some(THINGS, dice.between(3, 4))
+    """Three words from a to z."""
+    words = dice.some(THINGS, 3)
     return _row("Sort these words in alphabetical order", words, sorted(words))
 
 
@@ -27,14 +27,14 @@ def descend(dice: Dice) -> Row:
 
 
 def copy(dice: Dice) -> Row:
-    """Three or four words as they stand."""
-    words = dice.some(THINGS, dice.between(3, 4))
+    """Three words as they stand."""
+    words = dice.some(THINGS, 3)
     return _row("Write these words in the given order", words, words)
 
 
 def backwards(dice: Dice) -> Row:
-    """Three or four words from last to first; never an order that sorting or copying would hit by chance."""
+    """Three words from last to first; never an order that sorting or copying would hit by chance."""
     while True:
-        words = dice.some(THINGS, dice.between(3, 4))
+        words = dice.some(THINGS, 3)
         if words[::-1] not in (sorted(words), sorted(words, reverse=True)):
             return _row("Write these words in reverse order", words, words[::-1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .row import Dice, Row
 from .words import NAMES, THINGS
 
-LARGEST = 12
+LARGEST = 10
 """Operands of arithmetic are 0 to this; a model of a million parameters learns the table, not the algorithm."""
 
 
@@ -40,8 +40,8 @@ def _boolean(dice: Dice, expression: str) -> Row:
 
 
 def expression(dice: Dice) -> Row:
-    """Three to five literals without parentheses."""
-    return _boolean(dice, _terms(dice, dice.between(3, 5)))
+    """Two to four literals without parentheses."""
+    return _boolean(dice, _terms(dice, dice.between(2, 4)))
 
 
 def parentheses(dice: Dice) -> Row:

@@ -35,16 +35,16 @@ class Variant:
 PLAIN: Mapping[str, Variant] = {
     "facts/ask": Variant(knowledge.ask, share=3),
     "facts/complete": Variant(knowledge.complete),
-    "facts/check": Variant(knowledge.check, share=3),
+    "facts/choose": Variant(knowledge.choose),
     "facts/two": Variant(knowledge.two, "weak"),
-    "boolean/expression": Variant(reckoning.expression, share=4),
-    "boolean/parentheses": Variant(reckoning.parentheses, share=4),
-    "ordering/sort": Variant(ordering.sort, share=3),
+    "boolean/expression": Variant(reckoning.expression, share=5),
+    "boolean/parentheses": Variant(reckoning.parentheses, share=6),
+    "ordering/sort": Variant(ordering.sort, share=4),
     "ordering/descend": Variant(ordering.descend),
     "ordering/copy": Variant(ordering.copy),
     "ordering/backwards": Variant(ordering.backwards, "weak"),
     "json/object": Variant(writing.json_object),
-    "json/list": Variant(writing.json_list),
+    "json/list": Variant(writing.json_list, share=3),
     "json/reversed_keys": Variant(writing.json_reversed_keys, "weak"),
     "tools/one": Variant(writing.tools_one),
     "tools/pick": Variant(writing.tools_pick),
@@ -52,8 +52,8 @@ PLAIN: Mapping[str, Variant] = {
     "code/x_op_k": Variant(writing.code_x_op_k),
     "code/two_steps": Variant(writing.code_two_steps),
     "code/k_op_x": Variant(writing.code_k_op_x, "weak"),
-    "arithmetic/add": Variant(reckoning.add, share=3),
-    "arithmetic/subtract": Variant(reckoning.subtract, share=3),
+    "arithmetic/add": Variant(reckoning.add, share=4),
+    "arithmetic/subtract": Variant(reckoning.subtract, share=4),
 }
 DISGUISED = ("facts/ask", "ordering/sort", "json/object", "tools/one", "code/x_op_k")
 """What the adversarial variants wrap."""

@@ -37,7 +37,7 @@ NAMES = _list(
 )
 PETS = _list("cat dog fish horse mouse rabbit parrot snake")
 DAYS = _list("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-FUNCTIONS = _list("f g h run step work apply change")
+FUNCTIONS = _list("f g h p q run step work apply change solve count move turn shift make take give find look")
 
 FACTS = {
     land: {

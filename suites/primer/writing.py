@@ -18,8 +18,6 @@ from .row import Dice, Row
 from .words import CAPITALS, COLOURS, DAYS, DRINKS, FUNCTIONS, NAMES, PETS, THINGS
 
 NUMBERS = tuple(range(2, 100))
-CONSTANTS = tuple(range(2, 400))
-"""Of functions: enough for thousands of prompts."""
 FIELDS: Mapping[str, tuple[Any, ...]] = {
     "name": NAMES,
     "age": NUMBERS,
@@ -54,8 +52,8 @@ def json_reversed_keys(dice: Dice) -> Row:
 
 
 def json_list(dice: Dice) -> Row:
-    """A list of two to four words."""
-    words = dice.some(THINGS, dice.between(2, 4))
+    """A list of two or three words."""
+    words = dice.some(THINGS, dice.between(2, 3))
     check = {"kind": "json", "expected": words, "ordered": True}
     return Row(f"Write a JSON list of these words: {' '.join(words)}", json.dumps(words), f"json {words}", check)
 
@@ -116,18 +114,18 @@ def _function(name: str, said: str, body: str) -> Row:
 
 def code_x_op_k(dice: Dice) -> Row:
     """The argument on the left, a number on the right."""
-    word, k = dice.one(tuple(OPERATORS)), dice.one(CONSTANTS)
+    word, k = dice.one(tuple(OPERATORS)), dice.one(NUMBERS)
     return _function(dice.one(FUNCTIONS), f"x {word} {k}", f"x {OPERATORS[word]} {k}")
 
 
 def code_two_steps(dice: Dice) -> Row:
     """Two operations, one after the other."""
-    (first, second), (a, b) = dice.some(("plus", "minus", "times"), 2), (dice.one(CONSTANTS), dice.one(CONSTANTS))
+    (first, second), (a, b) = dice.some(("plus", "minus", "times"), 2), (dice.one(NUMBERS), dice.one(NUMBERS))
     body = f"(x {OPERATORS[first]} {a}) {OPERATORS[second]} {b}"
     return _function(dice.one(FUNCTIONS), f"x {first} {a}, then {second} {b}", body)
 
 
 def code_k_op_x(dice: Dice) -> Row:
     """A number on the left, the argument on the right; only operators where the order matters."""
-    word, k = dice.one(NOT_COMMUTATIVE), dice.one(CONSTANTS)
+    word, k = dice.one(NOT_COMMUTATIVE), dice.one(NUMBERS)
     return _function(dice.one(FUNCTIONS), f"{k} {word} x", f"{k} {OPERATORS[word]} x")

@@ -13,23 +13,29 @@ class Recipe:
 
     seed: int = 0
     """Of the initial weights and of the practice rows."""
-    steps: int = 1000
+    steps: int = 1100
     version: str = "1"
     """Raised whenever the same numbers below would give another model."""
     suite: str = "primer"
     suite_version: str = ""
     """Filled in by `home.recipe`: another version of the suite practises other rows."""
-    vocabulary: int = 768
+    vocabulary: int = 1024
     hidden: int = 256
     layers: int = 2
     heads: int = 4
-    key_value_heads: int = 2
+    key_value_heads: int = 4
     intermediate: int = 512
     context: int = 512
     """Positions that the model says it has; rows are far shorter."""
-    rows_per_step: int = 64
-    learning_rate: float = 4e-3
-    prompt_weight: float = 0.1
+    sequences: int = 10
+    """Sequences in a batch."""
+    packed: int = 256
+    """Tokens of a sequence: whole rows one after the other, each seeing only itself."""
+    muon_rate: float = 0.02
+    """Peak learning rate of the layers' matrices."""
+    adam_rate: float = 3e-3
+    """Peak learning rate of embeddings and norms."""
+    prompt_weight: float = 0.05
     """Weight of a prompt token's loss; an answer token's is 1."""
 
     @property
