@@ -35,7 +35,7 @@ def make_weights(folder: Path, bos: bool, hidden: int = 256, layers: int = 2, vo
     from harness.models.convert import hf_to_gguf
 
     torch.set_num_threads(2)
-    size = _save_tokenizer(folder, bos, vocabulary)
+    size = save_tokenizer(folder, bos, vocabulary)
     torch.manual_seed(1)
     config = LlamaConfig(
         vocab_size=size,
@@ -55,7 +55,7 @@ def make_weights(folder: Path, bos: bool, hidden: int = 256, layers: int = 2, vo
     return Weights(folder, hf_to_gguf(folder, folder / "model.gguf", "f16"), bos)
 
 
-def _save_tokenizer(folder: Path, bos: bool, vocabulary: int) -> int:
+def save_tokenizer(folder: Path, bos: bool, vocabulary: int) -> int:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -101,6 +101,13 @@ def test_what_makes_llama_cpp_abort_is_refused(one_gguf: Path, tmp_path: Path) -
     assert caught.value.expected and caught.value.next
 
 
+def test_what_llama_cpp_says_is_quoted(one_gguf: Path, tmp_path: Path) -> None:
+    strange = tmp_path / "strange.gguf"
+    strange.write_bytes(one_gguf.read_bytes().replace(b"llama", b"lhama"))
+    with pytest.raises(UsageError, match="unknown model architecture: 'lhama'"):
+        GGUF.open(str(strange), ONE)
+
+
 def test_no_file_names_its_neighbours(one_gguf: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         GGUF.open(str(one_gguf.with_name("modle.gguf")), {})

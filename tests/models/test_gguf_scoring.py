@@ -251,3 +251,32 @@ def test_every_distinct_token_is_computed_once(paths: list[list[int]], trunk: in
 def test_paths_of_the_repository_do_not_matter(one_gguf: Path) -> None:
     with GGUF.open(str(one_gguf), ONE) as a, GGUF.open(str(one_gguf.resolve()), ONE) as b:
         assert a.digest == b.digest and a.engine == b.engine
+
+
+@pytest.mark.slow
+def test_recurrent_models_share_nothing_and_still_agree(tmp_path: Path) -> None:
+    """A Mamba's state cannot be cut: every path is computed on its own."""
+    import torch
+    from random_gguf import save_tokenizer
+    from transformers import MambaConfig, MambaForCausalLM
+
+    from harness.models.convert import hf_to_gguf
+
+    size = -(-save_tokenizer(tmp_path, False, 500) // 8) * 8
+    torch.manual_seed(0)
+    config = MambaConfig(vocab_size=size, hidden_size=256, num_hidden_layers=2, eos_token_id=0, bos_token_id=0)
+    MambaForCausalLM(config).half().float().save_pretrained(tmp_path)
+    weights = Weights(tmp_path, hf_to_gguf(tmp_path, tmp_path / "model.gguf"), bos=False)
+    tokenizer, hf = reference(weights)
+    with GGUF.open(str(weights.gguf), {**ONE, "n_ctx": "256"}) as mamba:
+        assert mamba.describe()["shared_prefixes"] is False
+        requests = [Request("choose", words(9, i), choices=(" yes", " no one")) for i in range(11)]
+        for request, completion in zip(requests, answers(mamba, requests), strict=True):
+            for logprob, choice in zip(completion.choice_logprobs, request.choices, strict=True):
+                head, whole = (tokenizer(text)["input_ids"] for text in (request.prompt, request.prompt + choice))
+                rows = hf_logprobs(hf, whole)[len(head) - 1 :]
+                expected = sum(float(rows[i, token]) for i, token in enumerate(whole[len(head) :]))
+                assert logprob == pytest.approx(expected, abs=TOLERANCE)
+        texts = [Request("generate", words(1 + i, i), max_tokens=5 + i) for i in range(10)]
+        together = [c.text for c in answers(mamba, texts)]
+        assert together == [answers(mamba, [text])[0].text for text in texts]

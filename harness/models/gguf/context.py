@@ -12,6 +12,7 @@ llama.cpp aborts the process when a batch is too large or asks for too many outp
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,7 @@ class Context:
         self.n_batch, self.n_ubatch = weights.settings.n_batch, weights.settings.n_ubatch
         self.fills = weights.settings.layout == "fixed" and weights.cuts
         """Whether small batches are filled up."""
+        self._row_type = ctypes.c_float * weights.vocabulary.size
         self.decoded = 0
         """Rows computed so far, fillers included: what measurements divide by."""
 
@@ -110,7 +112,7 @@ class Context:
         pointer = self.llama.llama_get_logits_ith(self.handle, index)
         if not pointer:
             raise DecodeError(f"no logits at row {index}")
-        return np.ctypeslib.as_array(pointer, shape=(self.weights.vocabulary.size,))
+        return np.frombuffer(self._row_type.from_address(ctypes.addressof(pointer.contents)), dtype=np.float32)
 
     def copy(self, source: int, target: int, end: int = -1) -> None:
         """Let `target` begin with the first `end` tokens of `source` (-1: all).

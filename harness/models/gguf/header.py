@@ -200,19 +200,16 @@ class _Reader:
         self.at += length
 
 
-POSITIVE = ("block_count", "context_length", "embedding_length", "attention.head_count")
+LENGTHS = ("block_count", "context_length", "embedding_length")
 LARGEST = 1 << 24
 
 
 def _check_numbers(values: Mapping[str, Any]) -> None:
-    """Refuse shapes that llama.cpp would divide by or allocate for without a second look."""
+    """Refuse the lengths that we and llama.cpp divide by or allocate for, when they are out of all range."""
     architecture = values.get("general.architecture")
     if architecture is not None and not isinstance(architecture, str):
         raise Damaged("is damaged: general.architecture is no text")
-    for key in POSITIVE:
-        value = values.get(f"{architecture}.{key}")
-        for number in value if isinstance(value, list) else [value]:
-            if number is not None and (not isinstance(number, int) or not 0 <= number <= LARGEST):
-                raise Damaged(f"is damaged: {architecture}.{key} is {number!r}")
-        if value == 0:
-            raise Damaged(f"is damaged: {architecture}.{key} is 0")
+    for key in LENGTHS:
+        value = values.get(f"{architecture}.{key}", 1)
+        if not isinstance(value, int) or not 1 <= value <= LARGEST:
+            raise Damaged(f"is damaged: {architecture}.{key} is {value!r}")

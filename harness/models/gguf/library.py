@@ -12,8 +12,11 @@ from typing import Any
 
 from harness.errors import MissingPackage
 
-WARNING, ERROR, CONTINUED = 2, 3, 5
+WARNING, ERROR, CONTINUED = 3, 4, 5
+"""ggml's log levels (the comments of llama-cpp-python 0.3.36 have older ones)."""
 _lines: deque[str] = deque(maxlen=12)
+_level = [0]
+"""The level that a continued line belongs to."""
 _kept: list[Any] = []
 """The callback: llama.cpp holds a bare pointer to it, so Python must never collect it."""
 
@@ -57,7 +60,10 @@ def forget() -> None:
 
 def _hear(level: int, text: bytes, _: Any) -> None:
     line = text.decode("utf-8", "replace").strip()
+    if level == CONTINUED:
+        if line and _level[0] in (WARNING, ERROR) and _lines:
+            _lines[-1] = (_lines[-1] + " " + line)[:300]
+        return
+    _level[0] = level
     if level in (WARNING, ERROR) and line:
         _lines.append(line[:300])
-    elif level == CONTINUED and line and _lines:
-        _lines[-1] = (_lines[-1] + " " + line)[:300]

@@ -36,6 +36,8 @@ class Vocabulary:
         self.bos_text = self.text(self.bos)
         self.eos_text = self.text(self.eos)
         self._pieces: dict[int, bytes] = {}
+        self._last_head = ("", self.start())
+        """The context encoded last: choices of one question come one after another."""
 
     def _known(self, token: int) -> int | None:
         return token if 0 <= token < self.size else None
@@ -83,7 +85,9 @@ class Vocabulary:
         if blanks:
             continuation = context[-blanks:] + continuation
             context = context[:-blanks]
-        head = self.encode(context)
+        if context != self._last_head[0]:
+            self._last_head = (context, self.encode(context))
+        head = self._last_head[1]
         whole = self.encode(context + continuation)
         if context and len(head):
             return head, whole[len(head) :]
