@@ -112,7 +112,8 @@ class Context:
         pointer = self.llama.llama_get_logits_ith(self.handle, index)
         if not pointer:
             raise DecodeError(f"no logits at row {index}")
-        return np.frombuffer(self._row_type.from_address(ctypes.addressof(pointer.contents)), dtype=np.float32)
+        floats: Any = self._row_type.from_address(ctypes.addressof(pointer.contents))
+        return np.frombuffer(floats, dtype=np.float32)
 
     def copy(self, source: int, target: int, end: int = -1) -> None:
         """Let `target` begin with the first `end` tokens of `source` (-1: all).
