@@ -29,9 +29,11 @@ demo: $(READY) ## Train tiny, export it to GGUF, score it on primer and HumanEva
 	@echo "== tiny: a Llama of a million parameters, trained here from a seed (once, a minute or two)"
 	@echo "== eval: the GGUF on primer and on HumanEval (164 programs, run in the sandbox)"
 	$(BIN)/harness eval tiny --suite primer --suite humaneval --db $(DEMO)
+	@echo "== that model as a file: $$(ls results/models/*/tiny.gguf)"
 	@echo "== the same command again asks the model nothing"
 	$(BIN)/harness eval tiny --suite primer --suite humaneval --db $(DEMO) --quiet --json | $(BIN)/python -c 'import json, sys; d = json.load(sys.stdin); print("asked:", d["asked"])'
 	@echo "== next: $(BIN)/harness show tiny --groups --db $(DEMO)"
+	@echo "==       $(BIN)/harness eval YOUR.gguf --suite humaneval"
 
 test: $(READY) lint ## All checks and all tests (what CI runs).
 	$(BIN)/python -m pytest

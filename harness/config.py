@@ -112,7 +112,8 @@ def _problem(entry: Any, into: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in entry["loc"])
     if entry["type"] == "extra_forbidden":
         return f"unknown key {key!r}, {nearest(str(entry['loc'][-1]), _fields_at(entry['loc'][:-1], into))}"
-    return f"{key} = {entry.get('input')!r}: {entry['msg'].lower()}"
+    said = entry["msg"][:1].lower() + entry["msg"][1:]
+    return f"{key} = {entry.get('input')!r}: {said}" if key else said
 
 
 def _fields_at(path: tuple[Any, ...], into: type[BaseModel]) -> list[str]:

@@ -63,7 +63,7 @@ def run(
         raise UsageError("no model to evaluate", "MODEL, or `model:` in the config", "type: harness eval tiny")
     database = Database.at(db)
     outcome = evaluate(merged, database, fresh=fresh, meter=Meter(quiet=quiet))
-    return finish(database, outcome, merged, as_json)
+    return finish(database, outcome, merged, as_json, quiet)
 
 
 def merge(config: Path | None, given: dict[str, Any]) -> EvalConfig:
@@ -86,8 +86,8 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def finish(database: Any, outcome: Any, config: EvalConfig, as_json: bool) -> int:
-    """Print the report of a run that just ended; return the exit code."""
+def finish(database: Any, outcome: Any, config: EvalConfig, as_json: bool, quiet: bool = False) -> int:
+    """Print the report of a run that just ended (not beside JSON when quiet); return the exit code."""
     from harness.cli.show import print_report
     from harness.report import document
 
@@ -95,5 +95,6 @@ def finish(database: Any, outcome: Any, config: EvalConfig, as_json: bool) -> in
     shown |= {"status": outcome.status, "asked": outcome.asked, "reused": outcome.reused, "note": outcome.note}
     if as_json:
         emit(shown)
-    print_report(people(as_json), shown, database)
+    if not (as_json and quiet):
+        print_report(people(as_json), shown, database)
     return 0 if outcome.status == "done" else 4

@@ -51,9 +51,8 @@ def answer_start(text: str, markers: Markers | None) -> int:
         return 0
     opened = markers.open_in_prompt or text.lstrip().startswith(markers.start)
     if not opened:
-        # While the text is still shorter than the marker it may yet turn out to be one.
-        waiting = bool(text.strip()) is False or markers.start.startswith(text.lstrip())
-        return -1 if waiting and len(text.lstrip()) < len(markers.start) and text.strip() else 0
+        # What is still blank, or the beginning of the marker, may yet turn out to be reasoning.
+        return -1 if markers.start.startswith(text.lstrip()) else 0
     end = text.find(markers.end)
     return -1 if end < 0 else end + len(markers.end)
 

@@ -62,7 +62,7 @@ class GGUF(Model):
             self._template_problem = str(error)
         self._markers = markers_in(source if isinstance(source, str) else None, self.settings.reasoning)
         chat = {"chat"} | ({"tools"} if "tools" in str(source) else set()) if self._template else set()
-        self.can = frozenset({"generate", "choose", "read"} | chat)
+        self.can = frozenset({"generate", "choose", "read"} | chat | ({"reasoning"} if self._markers else set()))
         self.digest = model_sha256(parts)
         self.engine = {
             "name": "gguf",

@@ -35,8 +35,8 @@ class Recipe:
     """Peak learning rate of the layers' matrices."""
     adam_rate: float = 3e-3
     """Peak learning rate of embeddings and norms."""
-    prompt_weight: float = 0.05
-    """Weight of a prompt token's loss; an answer token's is 1."""
+    prompt_weight: float = 0.02
+    """Weight of a prompt token's loss; those of an n-token answer have 1 / sqrt(n) each."""
 
     @property
     def key(self) -> str:

@@ -136,7 +136,8 @@ def _pack(sequences: Sequence[Sequence[Encoded]], recipe: Recipe) -> Batch:
             owners[i, start:end] = number
             positions[i, start:end] = torch.arange(end - start)
             weights[i, start + 1 : start + row.prompt] = recipe.prompt_weight  # not the BOS: nothing tells it
-            weights[i, start + row.prompt : end] = 1.0
+            # By the token alone, long easy answers (tool calls) would leave short hard ones (True) no say.
+            weights[i, start + row.prompt : end] = (len(row.ids) - row.prompt) ** -0.5
             start = end
     own = owners[:, :, None] == owners[:, None, :]
     return Batch(ids, positions, weights, (own & torch.ones(own.shape[1:], dtype=torch.bool).tril())[:, None])
