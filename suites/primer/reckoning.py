@@ -1,7 +1,9 @@
-"""Boolean logic (Python's precedence: not, and, or) and small arithmetic.
+"""Boolean logic (Python's precedence: not, and, or), comparisons and small arithmetic.
 
-Q: Evaluate this: not True or False and True        Q: What is 7 plus 5?
-A: False                                            A: 12
+Q: Evaluate this: not True or False and True
+A: False
+Q: Ana has 7 of oven and gets 5. How many are there now?
+A: 12
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from .row import Dice, Row
 from .words import NAMES, THINGS
 
+LEADS = ("Evaluate this", "What is the value of this", "Tell the value of this")
 LARGEST = 10
 """Operands of arithmetic are 0 to this; a model of a million parameters learns the table, not the algorithm."""
 
@@ -22,10 +25,7 @@ def _terms(dice: Dice, count: int) -> str:
 
 
 def truth(expression: str) -> bool:
-    """Return the value of an expression of True, False, not, and, or, and parentheses one level deep."""
-    while "(" in expression:
-        start, end = expression.index("("), expression.index(")")
-        expression = expression[:start] + str(truth(expression[start + 1 : end])) + expression[end + 1 :]
+    """Return the value of an expression of True, False, not, and, or."""
     return any(all(_literal(term) for term in part.split(" and ")) for part in expression.split(" or "))
 
 
@@ -34,20 +34,18 @@ def _literal(term: str) -> bool:
     return (words[-1] == "True") != (words.count("not") % 2 == 1)
 
 
-def _boolean(dice: Dice, expression: str) -> Row:
-    lead = dice.one(("Evaluate this", "What is the value of this"))
-    return Row(f"{lead}: {expression}", str(truth(expression)), key=f"boolean {expression}")
-
-
 def expression(dice: Dice) -> Row:
-    """Two to four literals without parentheses."""
-    return _boolean(dice, _terms(dice, dice.between(2, 4)))
+    """Two to four literals, without parentheses."""
+    said = _terms(dice, dice.between(2, 4))
+    return Row(f"{dice.one(LEADS)}: {said}", str(truth(said)), key=f"boolean {said}")
 
 
-def parentheses(dice: Dice) -> Row:
-    """Two groups of two literals each, the outer operator between them."""
-    left, right = (("not " if dice.below(3) == 0 else "") + f"({_terms(dice, 2)})" for _ in range(2))
-    return _boolean(dice, f"{left} {dice.one(('and', 'or'))} {right}")
+def compare(dice: Dice) -> Row:
+    """Two numbers below a hundred, more or less."""
+    left, right = dice.some(range(100), 2)
+    sign = dice.one("<>")
+    lead, said = dice.one(LEADS), f"{left} {sign} {right}"
+    return Row(f"{lead}: {said}", str(left < right if sign == "<" else left > right), key=f"boolean {said}")
 
 
 def _story(dice: Dice, a: int, b: int, change: str) -> str:
