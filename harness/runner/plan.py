@@ -162,6 +162,6 @@ def frozen(config: EvalConfig, model: Model, form: Form, wanted: list[Part]) -> 
 
 def run_name(spec: str, identity: str, first_attempt: int) -> str:
     """Return the id of a run: the model's last name part and ten hex digits."""
-    _, _, locator = spec.rpartition("/")
+    _, _, locator = spec.rstrip("/").rpartition("/")
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", locator.split("@")[0]).strip("-.")[:40] or "model"
     return f"{slug}-{digest(identity, first_attempt)[:10]}"

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from harness.models.gguf.probe import first_load
 
 WORTH_KEEPING_BYTES = 64 << 20
 """Smaller files are hashed in a few hundredths of a second."""
+WORTH_A_WORD_BYTES = 4 << 30
 SETTLED_S = 5.0
 LOADS = "loads"
 _in_memory: dict[str, str] = {}
@@ -29,8 +31,16 @@ _in_memory: dict[str, str] = {}
 
 def model_sha256(parts: Sequence[Path]) -> str:
     """Return 64 hex digits: of the file, or over the digests of all parts."""
-    found = [_noted(part, "sha256", partial(file_sha256, part), "[0-9a-f]{64}") for part in parts]
+    found = [_noted(part, "sha256", partial(_hash, part), "[0-9a-f]{64}") for part in parts]
     return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _hash(path: Path) -> str:
+    size_bytes = path.stat().st_size
+    if size_bytes > WORTH_A_WORD_BYTES:
+        # Minutes of silence would look like a hang.
+        sys.stderr.write(f"reading {path.name} once for its digest ({size_bytes / 2**30:.1f} GiB)\n")
+    return file_sha256(path)
 
 
 def check_loads(path: Path, version: str) -> None:
