@@ -126,12 +126,12 @@ def accuracies(folder: Path, kind: str, per_variant: int) -> dict[str, float]:
 def test_it_passes_base_variants_and_fails_weak_ones(tiny_folder: Path) -> None:
     from suites.primer.skills import of_role
 
-    found = accuracies(tiny_folder, "gguf", 12)
+    found = accuracies(tiny_folder, "gguf", 25)
     skills = defaultdict(list)
     for name in of_role("base"):
         skills[name.split("/")[0]].append(found[name])
     means = {skill: sum(values) / len(values) for skill, values in skills.items()}
-    assert sum(mean >= 0.9 for mean in means.values()) >= 5, means
+    assert sum(mean >= 0.85 for mean in means.values()) >= 5, means
     assert means["boolean"] >= 0.7, means
     weak = [found[name] for name in of_role("weak")]
     assert max(weak) <= 0.2, weak
