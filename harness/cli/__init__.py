@@ -7,7 +7,7 @@ import sys
 import typer
 
 from harness import __version__
-from harness.cli import doctor, evaluate, listing, rescore, show
+from harness.cli import doctor, evaluate, listing, query, rescore, show
 
 app = typer.Typer(
     name="harness",
@@ -21,6 +21,7 @@ app.command("eval")(evaluate.run)
 app.command("rescore")(rescore.run)
 app.command("show")(show.run)
 app.command("list")(listing.run)
+app.command("query")(query.run)
 app.command("doctor")(doctor.run)
 
 

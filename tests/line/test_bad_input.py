@@ -109,6 +109,15 @@ def test_database_of_something_else(db: Path) -> None:
     check(worlds.harness("show", "x", "--db", db.with_name("none.duckdb")), 2, "none.duckdb")
 
 
+def test_query_cannot_write_and_explains_itself(db: Path) -> None:
+    evaluate(db, "scripted:worlds:guess")
+    done = worlds.harness("query", "SELECT count(*) AS n FROM results", "--db", db, "--json")
+    assert worlds.document(done) == [{"n": 40}]
+    check(worlds.harness("query", "SELECT scor FROM results", "--db", db), 2, "scor")
+    check(worlds.harness("query", "DELETE FROM records", "--db", db), 2, "read-only")
+    check(worlds.harness("query", "SELEC 1", "--db", db), 2, "SELEC")
+
+
 def test_newer_schema_is_refused(db: Path) -> None:
     evaluate(db, "scripted:worlds:guess")
     with Database(db).write() as connection:
