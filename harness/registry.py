@@ -31,7 +31,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "models": ("harness.models",),
     "steps": ("improve.steps", "compress.steps"),
 }
-NOT_MODELS = frozenset({"ledger", "reasoning", "text", "pool", "chat", "decoding", "convert"})
+NOT_MODELS = frozenset({"ledger", "reasoning", "text", "pool", "chat", "decoding", "convert", "threads"})
 """Files of `harness/models` that serve no prefix: they compose models or help them."""
 
 

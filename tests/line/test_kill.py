@@ -58,6 +58,8 @@ def test_twenty_kills_leave_the_rows_of_an_undisturbed_run(tmp_path: Path) -> No
 @pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
 def test_interruption_is_resumable(tmp_path: Path, signal_number: int, code: int) -> None:
     db = tmp_path / "harness.duckdb"
+    # In the background a shell lets children ignore SIGINT; a handler here, and the child begins with the default.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     child = subprocess.Popen(
         worlds.command(*ARGS, "--limit", "200", "--db", db),
         env=worlds.environment(),

@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any
 
 from harness.errors import MissingPackage
+from harness.models.threads import wait_politely
 
 WARNING, ERROR, CONTINUED = 3, 4, 5
 """ggml's log levels (the comments of llama-cpp-python 0.3.36 have older ones)."""
@@ -29,6 +30,7 @@ def load_llama() -> Any:
     """
     # An abort inside llama.cpp would otherwise start a debugger to print a backtrace.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    wait_politely(os.environ)
     try:
         import llama_cpp
     except (ImportError, OSError, RuntimeError) as error:

@@ -1,6 +1,6 @@
 """Serves `tiny`: a Llama of about a million parameters that this project trains itself, from a seed, on first use.
 
-    harness eval tiny --suite primer              trains once (a minute or two on two idle cores), then answers
+    harness eval tiny --suite primer              trains once (about four minutes on two cores), then answers
     harness eval tiny --set seed=1 --set format=hf
     tiny.folder(seed=0)                            the Hugging Face folder, for tests and the improvement loop
 
@@ -18,6 +18,8 @@ from harness import registry
 from harness.config import Settings, read_settings
 from harness.contracts import Model
 from harness.errors import UsageError
+from harness.models.gguf.settings import GGUFSettings
+from harness.models.hf.loading import HFSettings
 from harness.types import Completion, Fault, Request
 
 from .home import GGUF, folder, gguf_path
@@ -51,6 +53,8 @@ class Tiny(Model):
         own = {key: value for key, value in settings.items() if key in TinySettings.model_fields}
         rest = {key: value for key, value in settings.items() if key not in own}
         parsed = read_settings(own, TinySettings)
+        # A typo in the engine's settings must not cost a training first.
+        read_settings(rest, GGUFSettings if parsed.format == "gguf" else HFSettings)
         place = folder(parsed.seed, parsed.steps)
         spec = f"gguf:{place / GGUF}" if parsed.format == "gguf" else f"hf:{place}"
         return cls(registry.open_model(spec, rest), parsed)

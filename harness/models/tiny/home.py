@@ -28,6 +28,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from harness import registry
 from harness.errors import InfrastructureError, UsageError
 from harness.models import convert
+from harness.models.threads import wait_politely
 
 from .recipe import Recipe
 
@@ -94,7 +95,8 @@ def _make(wanted: Recipe, target: Path) -> None:
 
 def _train(wanted: Recipe, target: Path, progress: Callable[[int, float], None]) -> None:
     """Run the training process (`__main__.py`) to its end."""
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
+    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    wait_politely(environment)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-P", "-m", "harness.models.tiny", str(target.resolve()), json.dumps(asdict(wanted))]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
