@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -91,8 +92,15 @@ def print_report(console: Any, shown: dict[str, Any], database: Any, groups: boo
         console.print(f"[yellow]{escape(printable(shown['note']))}[/]")
     if "asked" in shown:
         console.print(f"asked the model {shown['asked']} times, reused {shown['reused']} stored completions")
-    option = "" if str(database.path).endswith("results/harness.duckdb") else f" --db {database.path}"
-    console.print(f"[dim]next:[/] harness show {shown['run_id']} --samples --groups{escape(option)}")
+    console.print(f"[dim]next:[/] harness show {shown['run_id']} --samples --groups{escape(db_option(database))}")
+
+
+def db_option(database: Any) -> str:
+    """Return ` --db FILE` for a command that a person may type here; nothing for the default."""
+    here, default = Path.cwd(), type(database).at().path
+    if database.path == default:
+        return ""
+    return f" --db {database.path.relative_to(here) if database.path.is_relative_to(here) else database.path}"
 
 
 def _print_part(console: Any, name: str, part: dict[str, Any], groups: bool) -> None:
