@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
+from harness.errors import UsageError
 
 
 @command
@@ -37,6 +38,12 @@ def run(
         shown["suites"] = {k: v for k, v in shown["suites"].items() if k == suite}
     if samples or sample:
         shown["samples"] = list_samples(database, run_id, suite, mode, sample, 1 if sample else limit)
+    if sample and not shown["samples"]:
+        raise UsageError(
+            f"no sample {sample!r} in run {run_id!r}",
+            "its official name, or the beginning of its id",
+            f"type: harness show {run_id} --samples",
+        )
     if as_json:
         emit(shown)
         return

@@ -118,6 +118,12 @@ def test_query_cannot_write_and_explains_itself(db: Path) -> None:
     check(worlds.harness("query", "SELEC 1", "--db", db), 2, "SELEC")
 
 
+def test_unknown_sample(db: Path) -> None:
+    evaluate(db, "scripted:worlds:guess")
+    run_id = read.runs(Database(db))[0]["run_id"]
+    check(worlds.harness("show", run_id, "--sample", "HumanEval/999", "--db", db), 2, "HumanEval/999")
+
+
 def test_newer_schema_is_refused(db: Path) -> None:
     evaluate(db, "scripted:worlds:guess")
     with Database(db).write() as connection:
