@@ -36,6 +36,8 @@ class SuiteReport:
     """Group (subject, task, skill) -> estimate of the primary metric."""
     seconds: float
     sandbox: str
+    cut_prompts: int
+    """Prompts that did not fit the model's context and were cut from the left."""
 
     @property
     def primary(self) -> tuple[str, stats.Estimate]:
@@ -44,7 +46,9 @@ class SuiteReport:
 
     @property
     def alarm(self) -> str:
-        """A line of warning when the zeros look like an extraction bug, else empty."""
+        """A line of warning when the scores may say more about the set-up than about the model, else empty."""
+        if self.cut_prompts:
+            return f"{self.cut_prompts} prompts did not fit the context and were cut from the left: try --set n_ctx=..."
         unparsed = self.modes.get("unparsed", 0)
         if self.scored >= 10 and unparsed >= UNPARSED_ALARM * self.scored:
             return (
@@ -85,7 +89,19 @@ def _report(database: Database, run_id: str, wanted: Mapping[str, Any]) -> Suite
         groups={group: estimate for group, estimate in groups.items() if estimate is not None},
         seconds=wanted["seconds"],
         sandbox=wanted["sandbox"],
+        cut_prompts=_cut_prompts(database, run_id, wanted["suite"]),
     )
+
+
+def _cut_prompts(database: Database, run_id: str, suite: str) -> int:
+    found = read.query(
+        database,
+        "SELECT count(*) AS n FROM completions c SEMI JOIN"
+        " (SELECT unnest(completion_keys) AS key FROM records WHERE run_id = ? AND suite = ?) k ON c.key = k.key"
+        " WHERE c.cut_tokens > 0",
+        [run_id, suite],
+    )
+    return int(found[0]["n"])
 
 
 def aggregate(metric: Metric, rows: Sequence[Mapping[str, Any]]) -> stats.Estimate | None:
@@ -165,6 +181,7 @@ def _suite_document(report: SuiteReport, grades: Mapping[str, float]) -> dict[st
         },
         "sandbox": report.sandbox,
         "seconds": round(report.seconds, 3),
+        "cut_prompts": report.cut_prompts,
         "alarm": report.alarm,
     }
 
