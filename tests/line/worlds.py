@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 def guess(request: Request) -> str:
     """Answer from a hash of the question: right now and then, the same whenever asked."""
-    return (" True", " yes", " no", " False")[int(fraction("guess", request.prompt, request.attempt) * 4)]
+    return " True" if fraction("guess", request.prompt, request.attempt) < 0.5 else " False"
 
 
 def verbose(request: Request) -> str:
