@@ -98,15 +98,15 @@ class Evaluation:
         self.frozen = plan.frozen(config, model, self.form, wanted)
         self.identity = digest(self.frozen)
         self.lasting = model.digest is not None or bool(rescores)
-        self.run_id, self.first_attempt, self.known = self._find(fresh)
+        self.run_id, self.first_attempt = self._find(fresh)
         self.folder = database.folder / "runs" / self.run_id
         self.journal = write.Journal(database, self.run_id)
         self.ledger = Ledger(model, database, self.journal, rescores or self.run_id)
         self.models: dict[str, Ledger] = {"model": self.ledger}
         self.faults_in_a_row = 0
 
-    def _find(self, fresh: bool) -> tuple[str, int, bool]:
-        """Return (run id, first attempt, whether it is known): the latest run of this identity, or a new one."""
+    def _find(self, fresh: bool) -> tuple[str, int]:
+        """Return (run id, first attempt): the latest run of this identity, or a new one."""
         runs = read.runs_of(self.database, self.identity)
         last = runs[-1] if runs else None
         if last is not None:
@@ -114,11 +114,11 @@ class Evaluation:
             # A hosted model may change behind its name: a finished run of it is not gone on with.
             goes_on = (open_still and last["first_attempt"] > 0) if fresh else (open_still or self.lasting)
             if goes_on:
-                return last["run_id"], last["first_attempt"], True
+                return last["run_id"], last["first_attempt"]
         first = last["first_attempt"] + self.config.samples if last is not None else 0
         if fresh:
             first = max(first, read.next_attempt(self.database, str(self.frozen["model"])))
-        return plan.run_name(self.config.model or self.model.spec, self.identity, first), first, False
+        return plan.run_name(self.config.model or self.model.spec, self.identity, first), first
 
     def run(self) -> Outcome:
         """Drive all parts; whatever ends it, what came in is stored and the run's status says how it ended."""
@@ -158,7 +158,9 @@ class Evaluation:
         return Outcome(self.run_id, status, self.ledger.asked, self.ledger.reused, note)
 
     def _begin(self, log: RunLog) -> None:
-        if not self.known:
+        # Asked under the lock: another process may have made the run since this one began.
+        known = any(run["run_id"] == self.run_id for run in read.runs_of(self.database, self.identity))
+        if not known:
             started = datetime.now(UTC).replace(tzinfo=None).isoformat()
             spec = self.config.model or self.model.spec
             suites = tuple(part.suite.name for part in self.wanted)
@@ -177,7 +179,7 @@ class Evaluation:
             )
         else:
             write.set_status(self.database, self.run_id, "running")
-        log.event("run_started", run_id=self.run_id, model=self.model.spec, resumed=self.known, config=self.frozen)
+        log.event("run_started", run_id=self.run_id, model=self.model.spec, resumed=known, config=self.frozen)
 
     def _wanted_row(self, part: plan.Part) -> Mapping[str, Any]:
         suite = part.suite
