@@ -13,7 +13,9 @@ from harness.errors import UsageError
 
 @command
 def run(
-    named: Annotated[str, typer.Argument(metavar="RUN", help="Run id, start of it, or name.")],
+    named: Annotated[
+        str, typer.Argument(metavar="RUN", help="Run id, start of it, name, or model file (its latest run).")
+    ],
     groups: Annotated[bool, typer.Option("--groups", help="Also by subject, task or skill.")] = False,
     samples: Annotated[bool, typer.Option("--samples", help="Also sample by sample.")] = False,
     sample: Annotated[str | None, typer.Option("--sample", help="One sample whole: name or id.")] = None,

@@ -106,14 +106,14 @@ def runs(database: Database) -> list[dict[str, Any]]:
 
 
 def run(database: Database, named: str) -> dict[str, Any]:
-    """Return the run with that id, unambiguous start of an id, or name (the latest of that name).
+    """Return the run with that id, the latest of that name or model file, or the one whose id begins so.
 
     Raises:
         UsageError: no such run, or an ambiguous start; names the nearest.
     """
     with database.read() as connection:
         known = rows(connection, "SELECT * FROM runs ORDER BY started_at DESC")
-    exact = [r for r in known if named in (r["run_id"], r["name"])]
+    exact = [r for r in known if named in (r["run_id"], r["name"], r["run_id"].rpartition("-")[0])]
     found = exact[:1] or [r for r in known if named and r["run_id"].startswith(named)]
     if len(found) != 1:
         what = f"no run {named!r}" if not found else f"{named!r} could be {len(found)} runs"

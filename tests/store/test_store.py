@@ -186,5 +186,10 @@ def test_runs_are_found_by_id_start_and_name(database: Database) -> None:
     run = Run("model-1234", "main", "m", "d", {}, ("s",), "2026-01-02T00:00:00")
     write.add_run(database, run, "other", 0, FACTS, [SUITE_ROW])
     assert {read.run(database, n)["run_id"] for n in ("model-1234", "model", "main")} == {"model-1234"}
+    later = Run("model-5678", "", "m", "d", {}, ("s",), "2026-01-03T00:00:00")
+    write.add_run(database, later, "third", 0, FACTS, [SUITE_ROW])
+    assert read.run(database, "model")["run_id"] == "model-5678", "of one model the latest"
+    with pytest.raises(UsageError, match="could be 2 runs"):
+        read.run(database, "mod")
     with pytest.raises(UsageError, match="no run 'modle-1234'"):
         read.run(database, "modle-1234")
