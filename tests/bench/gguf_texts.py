@@ -23,7 +23,7 @@ from suites.humaneval import HumanEval
 N_CTX = gguf_model.CONTEXT
 MAIN = Path(__file__).with_name("bench_gguf.py")
 LENGTHS = (64, 128, 256)
-WIDTHS = (8, 16, 32)
+WIDTHS = (8, 32, 48)
 LANE = "1024"
 """Tokens of a lane: prompts are short, and the cache of 32 lanes stays small."""
 
@@ -32,7 +32,8 @@ def generation(kind: str, paths: dict[str, Path], options: argparse.Namespace) -
     """Measure HumanEval prompts."""
     suite, threads = HumanEval(), str(options.threads)
     prompts = [suite.request(sample).prompt for sample in suite.samples(options.data)]
-    count, size = (24, 24) if options.quick else (144, 48)
+    # All prompts in one call, as an evaluation asks them: the last texts to end are few beside them.
+    count = size = 48 if options.quick else len(prompts)
     asked = [Request("generate", p, max_tokens=LENGTHS[i % 3]) for i, p in enumerate(prompts[:count])]
     blocks = [asked[i : i + size] for i in range(0, count, size)]
     models = {w: GGUF.open(str(paths[kind]), {"threads": threads, "width": str(w), "n_ctx": LANE}) for w in WIDTHS}

@@ -119,6 +119,24 @@ def test_texts_do_not_depend_on_company_or_order(model: GGUF) -> None:
     assert [c.text for c in answers(model, [requests[i] for i in order])] == [together[i] for i in order]
 
 
+def test_texts_survive_a_move_to_a_lower_lane(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of three texts end early, at a stop string of their own: what is left closes ranks."""
+    from harness.models.gguf.lanes import Lanes
+
+    moves = []
+    monkeypatch.setattr(Lanes, "move", lambda self, s, t, real=Lanes.move: (moves.append((s, t)), real(self, s, t)))
+    requests = [replace(r, max_tokens=60) for r in mixed(30)]
+    with GGUF.open(str(weights.gguf), {**ONE, "width": "30"}) as opened:
+        whole = answers(opened, requests)
+        stops = [(c.text[9:14],) if i % 3 and len(c.text) > 14 else () for i, c in enumerate(whole)]
+        stopped = [replace(r, stop=stop) for r, stop in zip(requests, stops, strict=True)]
+        moves.clear()
+        together = answers(opened, stopped)
+    assert len(moves) >= 5 and all(target < source for source, target in moves)
+    for long, stop, short in zip(whole, stops, together, strict=True):
+        assert short.text == (long.text.split(stop[0])[0] if stop else long.text)
+
+
 def test_a_seed_is_a_text(model: GGUF) -> None:
     request = Request("generate", "What is", max_tokens=30, temperature=1.0, seed=7)
     same = answers(model, [request] * 5)

@@ -108,8 +108,8 @@ class GGUF(Model):
             for window in self._windows(requests, scored):
                 yield from self._score(tree, requests, window, started)
         if generated:
-            # Neighbours in the order of their prompts share the most.
-            order = sorted(generated, key=lambda i: _sort_key(requests[i]))
+            # Long texts first, or they end alone; neighbours in the order of their prompts share the most.
+            order = sorted(generated, key=lambda i: (-requests[i].max_tokens, _sort_key(requests[i])))
             lanes = self._lanes()
             layout = f"{self._layout}, lanes {lanes.count}, width {self.settings.width}"
             runner = Generator(lanes, self.weights.vocabulary, self.settings.width, layout)

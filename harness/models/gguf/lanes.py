@@ -13,7 +13,7 @@ Recurrent and hybrid models cannot cut a state: nothing is shared or filled up f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,10 +99,14 @@ class Lanes:
         self.context.remove(lane, kept)
         return kept
 
+    def rows(self, lanes: Collection[int]) -> int:
+        """Return how many rows a step of these lanes has, idle ones included."""
+        return min(self.count, max(LEAST_ROWS, max(lanes, default=-1) + 1))
+
     def step(self, tokens: Mapping[int, int]) -> dict[int, NDArray[np.float32]]:
         """Add one token to each of the given lanes; return lane -> logits after it, views until the next call."""
         self._batch.clear()
-        lanes = range(min(self.count, max(LEAST_ROWS, max(tokens) + 1))) if self.context.fills else sorted(tokens)
+        lanes = range(self.rows(tokens)) if self.context.fills else sorted(tokens)
         for lane in lanes:
             token = np.array([tokens.get(lane, FILLER)], dtype=np.int32)
             self._batch.add(token, self.length[lane], self._ids[lane], (0,))
@@ -113,6 +117,14 @@ class Lanes:
             else:
                 self.context.remove(lane, self.length[lane])
         return {lane: self.context.row(row) for row, lane in enumerate(lanes) if lane in tokens}
+
+    def move(self, source: int, target: int) -> None:
+        """Put what a lane has into a lower one that is free, so that steps need not compute up to it."""
+        self.context.remove(target)
+        self.context.copy(source, target)
+        self.context.remove(source)
+        self.content[target], self.length[target] = self.content[source], self.length[source]
+        self.content[source], self.length[source] = _nothing(), 0
 
     def end(self, lane: int) -> None:
         """Drop the text of a lane and keep its prompt."""
