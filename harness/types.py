@@ -244,13 +244,22 @@ class Artifact:
 class Check:
     """One promise of a gate, held against a run."""
 
-    name: str
+    suite: str
+    """Empty for what concerns the whole run (speed, size, budget)."""
+    rule: str
+    """`absolute`, `relative`, `non_inferiority`, `regression`, `calibration`, `faults`, `sandbox`, `items`, ..."""
     outcome: Outcome
-    observed: float | None
-    required: float | None
+    observed: float | None = None
+    bound: float | None = None
+    """What was required of `observed`, `low` or `high`."""
     low: float | None = None
     high: float | None = None
     note: str = ""
+    """One line for people: what it means, and what would settle it."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """All counts behind it: n, wins, losses, psi, p, p_holm, alpha, margin, needed."""
+    required: bool = True
+    """Whether it counts for the verdict."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +269,12 @@ class Verdict:
     outcome: Outcome
     checks: tuple[Check, ...]
     candidate: str
+    """Run id."""
     baseline: str | None = None
+    """Run id of the pinned reference."""
+    id: str = ""
+    """Set when it is stored."""
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,17 @@
+"""Intervals, estimators and tests: pure functions of numbers; every formula carries its source."""
+
+from harness.stats.estimates import Z95, Estimate, letter, macro, mean, pass_at_k, ratio, wilson
+from harness.stats.paired import Contrast, contrast
+
+__all__ = [
+    "Z95",
+    "Contrast",
+    "Estimate",
+    "contrast",
+    "letter",
+    "macro",
+    "mean",
+    "pass_at_k",
+    "ratio",
+    "wilson",
+]
