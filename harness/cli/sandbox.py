@@ -20,6 +20,7 @@ import typer
 
 from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
 from harness.errors import InfrastructureError, UsageError, nearest
+from harness.grading.asserts import can_fail
 from harness.sandbox.verdict import LEVELS, Level, Limits, Trial, Verdict
 
 TEXT_BYTES = 16 << 20
@@ -53,6 +54,8 @@ def run(
         _check(option, value, most)
     limits = Limits(cpu_s, memory_mb << 20, wall_s)
     program = _read(file)
+    if all(line.lstrip()[:1] in ("", "#") for line in program.splitlines()):
+        raise UsageError(f"{file!r} holds no statement: it would pass", "a program", "name another file")
     tests = [(0, "", "")] if test is None else _tests(_read(test), test)
     refused, at = _level(level)
     verdict = running.run(Trial(program, tuple(text for _, _, text in tests)), limits, at)
@@ -94,13 +97,15 @@ def _tests(text: str, name: str) -> list[Test]:
     Any other file is one test: its assertions may depend on each other.
 
     Raises:
-        UsageError: it does not compile.
+        UsageError: it does not compile, or nothing in it can fail.
     """
     try:
         compile(text, name, "exec", dont_inherit=True)
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UsageError(f"the test {name!r} does not compile: {error}", "Python", "mend it") from error
+    if not can_fail(text):
+        raise UsageError(f"the test {name!r} can not fail", "an assert, a raise or a call", "write one")
     plain = (ast.Assert, ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
     ends = [(one.lineno, one.end_lineno or one.lineno) for one in body if isinstance(one, ast.Assert)]
     apart = len(dict(ends)) == len(ends) > 1 and body[-1].lineno == ends[-1][0]

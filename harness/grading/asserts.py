@@ -15,6 +15,7 @@ It judges nothing itself: `harness.sandbox` keeps tests and program apart, and s
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,18 @@ from harness.sandbox import Limits, Trial, Verdict, Word, run
 ALONE = Limits(cpu_s=1.0)
 LOST = frozenset({"timeout", "memory_limit", "disk_limit", "output_limit", "exited", "crashed", "protocol_error"})
 """Words after which there is no program left to ask."""
+
+
+def can_fail(test: str) -> bool:
+    """Return whether a test holds anything that any program could fail: an assert, a raise or a call.
+
+    True where it does not compile: that is another complaint.
+    """
+    try:
+        tree = ast.parse(test)
+    except (SyntaxError, ValueError, RecursionError):
+        return True
+    return any(isinstance(node, ast.Assert | ast.Raise | ast.Call) for node in ast.walk(tree))
 
 
 @dataclass(frozen=True)

@@ -24,24 +24,6 @@ from harness.errors import InfrastructureError
 from harness.sandbox import Trial, Verdict
 from harness.types import Finish
 
-MODES = (
-    "right",
-    "wrong_output",
-    "runtime_error",
-    "syntax_error",
-    "load_error",
-    "timeout",
-    "memory_limit",
-    "disk_limit",
-    "output_limit",
-    "exited",
-    "crashed",
-    "protocol_error",
-    "truncated",
-    "empty",
-)
-"""All modes that `grade` gives: the verdict's words, but `wrong_output` for an assertion of the test, `syntax_error`
-for a load error of that kind, `truncated` for a wrong answer that was cut off, `empty` for a blank one."""
 SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError")
 FENCE = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
 BEGIN, DONE = "[BEGIN]", "[DONE]"
@@ -56,7 +38,9 @@ class Grade:
     value: float
     """1 for pass, else 0."""
     mode: str
-    """One of `MODES`."""
+    """One of `harness.modes.MODES`: the verdict's words, but `wrong_output` for an assertion of the test,
+    `syntax_error` for a load error of that kind, `truncated` for a wrong answer that was cut off, `empty` for a blank
+    one."""
     detail: Mapping[str, Any]
     """verdict, reason, sandbox level; mode where it is `inprocess`; retried."""
 

@@ -72,7 +72,8 @@ class File(Suite):
         about, where = place.manifest, str(place.about or place.rows)
         first = next(lines(place.rows), None)
         if first is None:
-            raise UsageError(f"{place.rows}: no rows", "one JSON object a line", "write some")
+            rows = "a line of names and a line a row" if ".csv" in place.rows.suffixes else "one JSON object a line"
+            raise UsageError(f"{place.rows}: no rows", rows, "write some")
         self.place, self.fields = place, detect(first[1], about, first[0])
         self.kind: Kind = KINDS[self.fields.kind](about, self.fields, place.rows.parent)
         self.template, self.reads = prompts.compile_template(about.prompt, where)

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.data import Row
 from harness.errors import UsageError, nearest
+from harness.grading.asserts import can_fail
 
 from .rows import LETTERS, TAGS, Fields, own_tags
 
@@ -112,6 +113,8 @@ def _tests(value: Any, place: str, field: str) -> list[str]:
     found = value if isinstance(value, list) else [value]
     if not found or not all(isinstance(one, str) and one.strip() for one in found):
         raise _wrong(place, field, value, "a text or a list of texts: lines of Python such as `assert f(1) == 2`")
+    if not can_fail("\n".join(found)):
+        raise _wrong(place, field, value, "a test that can fail: an assert, a raise or a call")
     return list(found)
 
 

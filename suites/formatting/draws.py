@@ -11,38 +11,17 @@ apart. `KINDS` maps a kind to its drawing function. Nothing here is taken from a
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from harness.hashing import digest
+from harness.dice import Dice
 
 from . import forms
 from .words import AGES, CITIES, JOBS, LANGUAGES, NAMES, PLACES, PREFIXES, SUFFIXES, TAGS, THINGS
 
 T = TypeVar("T")
 Layers = list[dict[str, Any]]
-
-
-class Dice:
-    """Seeded draws through `randrange` alone, so that they are the same in every Python."""
-
-    def __init__(self, *seed: Any) -> None:
-        self._random = random.Random(int(digest("formatting", *seed), 16))
-
-    def between(self, low: int, high: int) -> int:
-        """Return an integer in [low, high], both included."""
-        return low + self._random.randrange(high - low + 1)
-
-    def one(self, options: Sequence[T]) -> T:
-        """Return one of `options`."""
-        return options[self._random.randrange(len(options))]
-
-    def some(self, options: Sequence[T], count: int) -> list[T]:
-        """Return `count` different ones of `options`, in random order."""
-        left = list(options)
-        return [left.pop(self._random.randrange(len(left))) for _ in range(count)]
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,11 @@ from typing import ClassVar
 
 from harness.contracts import Practice, Suite
 from harness.data import Row, number_samples
+from harness.dice import Dice
 from harness.types import Completion, Metric, Request, Sample, Score
 
 from . import forms, tolerant
-from .draws import KINDS, Dice, Question, draw
+from .draws import KINDS, Question, draw
 
 EACH = 20
 """Questions of each kind."""
@@ -93,7 +94,7 @@ class Structured(Suite):
 
     def practice(self, seed: int, count: int) -> Iterator[Practice]:
         """Yield `count` training rows, evenly over the kinds, none of which asks what a sample of the suite asks."""
-        dice, kinds, taken = Dice("practice", seed), list(KINDS), _evaluated()
+        dice, kinds, taken = Dice("formatting", "practice", seed), list(KINDS), _evaluated()
         while count > 0:
             kind = dice.one(kinds)
             question = draw(kind, dice)
@@ -158,7 +159,7 @@ def _row(kind: str, question: Question, number: int) -> Row:
 @cache
 def _evaluation(kind: str) -> tuple[Question, ...]:
     """Return the questions of a kind, all different, drawn with a seed of its own."""
-    dice, found = Dice("evaluation", kind), dict[str, Question]()
+    dice, found = Dice("formatting", "evaluation", kind), dict[str, Question]()
     while len(found) < EACH:
         question = draw(kind, dice)
         found.setdefault(canonical(question.prompt), question)

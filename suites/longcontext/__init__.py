@@ -31,6 +31,7 @@ from typing import Any, ClassVar
 
 from harness.contracts import Practice, Suite
 from harness.data import Row, number_samples
+from harness.dice import Dice
 from harness.grading.text import why_none
 from harness.types import Completion, Message, Metric, Request, Sample, Score
 
@@ -119,7 +120,7 @@ class LongContext(Suite):
 
         A row's text is `prompt + target`, and the target begins with its blank. The same seed gives the same rows.
         """
-        dice, taken = prose.Dice("practice", seed), _evaluated()
+        dice, taken = Dice("longcontext", "practice", seed), _evaluated()
         number = 0
         while count > 0:
             task, length, number = dice.one(tuple(TASKS)), dice.one(self.lengths), number + 1
@@ -158,13 +159,13 @@ def row(task: str, length: int, number: int) -> Row:
 @lru_cache(maxsize=4096)
 def puzzle(seed: str, task: str) -> Puzzle:
     """Return the puzzle of a seed."""
-    return TASKS[task](prose.Dice("puzzle", seed, task))
+    return TASKS[task](Dice("longcontext", "puzzle", seed, task))
 
 
 def haystack(seed: str, task: str, length: int) -> str:
     """Return the filler with the puzzle's facts in it, in paragraphs; with the question, `length` thousand tokens."""
     asked = puzzle(seed, task)
-    dice = prose.Dice("haystack", seed, task, length)
+    dice = Dice("longcontext", "haystack", seed, task, length)
     taken = sum(len(fact) + 1 for fact in asked.facts) + len(INTRO) + len(asked.question) + len(CUE) + 2
     filler = prose.sentences(dice, length * 1000 * CHARACTERS - taken)
     lines: list[str] = []
@@ -175,7 +176,7 @@ def haystack(seed: str, task: str, length: int) -> str:
     return "".join(_spaced(dice, [*lines, *filler[begun:]])).rstrip()
 
 
-def _depths(dice: prose.Dice, seed: str, facts: int, sentences: int) -> list[int]:
+def _depths(dice: Dice, seed: str, facts: int, sentences: int) -> list[int]:
     """Return before how many sentences each fact stands, ascending: one at its depth, several in equal strata."""
     if facts == 1:
         number = int(seed.rpartition("/")[2])
@@ -184,7 +185,7 @@ def _depths(dice: prose.Dice, seed: str, facts: int, sentences: int) -> list[int
     return [low + dice.below(max(1, high - low)) for low, high in pairwise(bounds)]
 
 
-def _spaced(dice: prose.Dice, lines: Iterable[str]) -> Iterator[str]:
+def _spaced(dice: Dice, lines: Iterable[str]) -> Iterator[str]:
     """Yield sentences with what follows them: a blank, or a line break after four to eight of them."""
     left = 4 + dice.below(5)
     for line in lines:

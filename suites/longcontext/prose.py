@@ -9,35 +9,13 @@ names and no number above three digits, so that nothing in it can be taken for a
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Sequence
 from typing import TypeVar
 
-from harness.hashing import digest
+from harness.dice import Dice
 
 T = TypeVar("T")
 SLOT = re.compile(r"\{([a-z]+)\}")
-
-
-class Dice:
-    """Seeded draws through `random.Random(int).randrange` alone, so that they are the same in every Python."""
-
-    def __init__(self, *seed: object) -> None:
-        self._random = random.Random(int(digest("longcontext", *seed), 16))
-
-    def below(self, stop: int) -> int:
-        """Return an integer in [0, stop)."""
-        return self._random.randrange(stop)
-
-    def one(self, options: Sequence[T]) -> T:
-        """Return one of `options`."""
-        return options[self._random.randrange(len(options))]
-
-    def some(self, options: Sequence[T], count: int) -> list[T]:
-        """Return `count` different ones of `options`, in random order."""
-        left = list(options)
-        return [left.pop(self._random.randrange(len(left))) for _ in range(count)]
 
 
 def sentences(dice: Dice, size: int) -> list[str]:

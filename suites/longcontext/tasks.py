@@ -16,7 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .prose import Dice, words
+from harness.dice import Dice
+
+from .prose import words
 
 MATERIALS = words("""copper silver oak amber iron velvet marble cedar ivory brass linen granite pewter bamboo leather
     crystal bronze walnut cotton jade slate satin ebony willow coral maple tin quartz felt pearl""")

@@ -22,11 +22,12 @@ from typing import Any, ClassVar
 from harness.contracts import Practice, Suite
 from harness.data import Row as OfficialRow
 from harness.data import number_samples
+from harness.dice import Dice
 from harness.errors import UsageError, nearest
 from harness.types import Completion, Metric, Request, Sample, Score
 
 from . import marking
-from .row import Dice, Row
+from .row import Row
 from .skills import VARIANTS, of_role
 
 COUNTS = {"": 25, "large": 120}
@@ -108,7 +109,7 @@ class Primer(Suite):
             if name not in VARIANTS:
                 raise UsageError(f"primer has no variant of skill {name!r}", nearest(name, VARIANTS), "check the name")
         names = list(variants) if variants else [n for n in of_role("base") for _ in range(VARIANTS[n].share)]
-        dice = Dice("practice", seed, names)
+        dice = Dice("primer", "practice", seed, names)
         taken = _evaluated()
         while count > 0:
             name = dice.one(names)
@@ -145,7 +146,7 @@ def _answer_key(sample: Sample) -> Any:
 @cache
 def _evaluation(name: str, count: int) -> tuple[Row, ...]:
     """Return the first `count` different questions of a variant, drawn with a seed of its own."""
-    dice, rows = Dice("evaluation", name), dict[str, Row]()
+    dice, rows = Dice("primer", "evaluation", name), dict[str, Row]()
     while len(rows) < count:
         row = VARIANTS[name].draw(dice)
         rows.setdefault(row.key, row)

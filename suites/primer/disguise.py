@@ -15,7 +15,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from .row import Dice, Row
+from harness.dice import Dice
+
+from .row import Row
 from .words import COLOURS, NAMES, THINGS
 
 INSTRUCTIONS = """

@@ -8,7 +8,9 @@ A fact's key holds its wording too: the fact itself must be trained, the very qu
 
 from __future__ import annotations
 
-from .row import Dice, Row
+from harness.dice import Dice
+
+from .row import Row
 from .words import FACTS, LANDS, NAMES
 
 RELATIONS = ("capital", "river", "drink", "colour")

@@ -6,7 +6,9 @@ A: candle oven pencil
 
 from __future__ import annotations
 
-from .row import Dice, Row
+from harness.dice import Dice
+
+from .row import Row
 from .words import THINGS
 
 

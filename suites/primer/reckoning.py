@@ -8,7 +8,9 @@ A: 12
 
 from __future__ import annotations
 
-from .row import Dice, Row
+from harness.dice import Dice
+
+from .row import Row
 from .words import NAMES, THINGS
 
 LEADS = ("Evaluate this", "What is the value of this", "Tell the value of this")

@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from harness.hashing import digest
-
 T = TypeVar("T")
-
-
-class Dice:
-    """Seeded draws through `random.Random(int).randrange` alone, so that they are the same in every Python."""
-
-    def __init__(self, *seed: Any) -> None:
-        self._random = random.Random(int(digest("primer", *seed), 16))
-
-    def below(self, stop: int) -> int:
-        """Return an integer in [0, stop)."""
-        return self._random.randrange(stop)
-
-    def between(self, low: int, high: int) -> int:
-        """Return an integer in [low, high], both included."""
-        return low + self._random.randrange(high - low + 1)
-
-    def one(self, options: Sequence[T]) -> T:
-        """Return one of `options`."""
-        return options[self._random.randrange(len(options))]
-
-    def some(self, options: Sequence[T], count: int) -> list[T]:
-        """Return `count` different ones of `options`, in random order."""
-        left = list(options)
-        return [left.pop(self._random.randrange(len(left))) for _ in range(count)]
 
 
 @dataclass(frozen=True)

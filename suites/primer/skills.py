@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.dice import Dice
+
 from . import disguise, knowledge, ordering, reckoning, writing
-from .row import Dice, Row
+from .row import Row
 
 Role = Literal["base", "weak", "unseen"]
 

@@ -14,7 +14,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .row import Dice, Row
+from harness.dice import Dice
+
+from .row import Row
 from .words import CAPITALS, COLOURS, DAYS, DRINKS, FUNCTIONS, NAMES, PETS, THINGS
 
 NUMBERS = tuple(range(2, 100))

@@ -52,6 +52,15 @@ def test_each_assertion_is_shown(answer: Path, tmp_path: Path) -> None:
         assert any(line.split()[0] == word for line in lines[1:6]), done.stdout
 
 
+@pytest.mark.parametrize("nothing", ["", "\n  \n", "# to be written\n"])
+def test_nothing_never_passes(answer: Path, tmp_path: Path, nothing: str) -> None:
+    (tmp_path / "nothing.py").write_text(nothing)
+    check(worlds.harness("sandbox", tmp_path / "nothing.py"), 2, "no statement")
+    for test in (nothing, "pass\n", "import math\nexpected = 2\n"):
+        (tmp_path / "test.py").write_text(test)
+        check(worlds.harness("sandbox", answer, "--test", tmp_path / "test.py"), 2, "can not fail")
+
+
 def test_a_pass_and_its_document(answer: Path, tmp_path: Path) -> None:
     (tmp_path / "test.py").write_text("assert double(2) == 4\r\nassert double(9) == 9\r\n")
     done = worlds.harness("sandbox", answer, "--test", tmp_path / "test.py", "--json", "--memory-mb", "512")

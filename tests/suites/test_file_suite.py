@@ -95,6 +95,7 @@ def test_choice_answers(path: Path, choices: Any, answer: Any, letter: str) -> N
         ({"question": "Q", "answer": []}, "none of them empty"),
         ({"question": "Q", "answer": {"a": 1}}, "none of them empty"),
         ({"question": "Q", "tests": []}, "lines of Python"),
+        ({"question": "Q", "tests": ["pass", "# f(1) is 2"]}, "a test that can fail"),
         ({"instruction": "Q", "input": "more", "output": "x"}, "both be the question"),
         ({"question": "Q", "answer": "x", "target": "y"}, "both be the target"),
         ({"messages": [{"role": "robot", "content": "x"}], "answer": "x"}, "role"),

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import registry
+from harness.dice import Dice
 from harness.types import Completion, Sample
 from suites.formatting import forms, structured, tolerant
-from suites.formatting.draws import KINDS, Dice, draw
+from suites.formatting.draws import KINDS, draw
 
 SUITE = registry.suite("formatting:structured")
 SAMPLES = list(SUITE.samples(None))
@@ -142,7 +143,7 @@ def test_practice_is_no_sample_and_repeats_by_seed() -> None:
 @settings(max_examples=200, deadline=None)
 @given(kind=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 10**6))
 def test_every_question_that_can_be_drawn_is_fair(kind: str, seed: int) -> None:
-    question = draw(kind, Dice("test", seed))
+    question = draw(kind, Dice("formatting", "test", seed))
     reading = forms.read(question.form, question.reference)
     assert not reading.violated
     assert question.form[-1]["kind"] == "prose" or reading.value == question.target

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import registry
+from harness.dice import Dice
 from harness.hashing import canonical
 from harness.types import Completion, Form, Sample
 from suites import longcontext
@@ -54,7 +55,7 @@ def test_prompts_are_as_long_as_they_say_and_hold_every_fact_once(length: str, t
 
 
 def test_no_sentence_of_the_filler_comes_twice_or_looks_like_a_fact() -> None:
-    filler = prose.sentences(prose.Dice("test"), 120_000)
+    filler = prose.sentences(Dice("longcontext", "test"), 120_000)
     assert len(filler) == len(set(filler)) > 1000
     text = " ".join(filler)
     assert not re.search("[0-9]{4}", text)

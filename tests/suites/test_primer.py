@@ -183,9 +183,9 @@ def test_a_cut_answer_is_truncated_unless_it_is_right() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 10**9))
 def test_truth_agrees_with_python(seed: int) -> None:
+    from harness.dice import Dice
     from suites.primer import reckoning
-    from suites.primer.row import Dice
 
     for draw in (reckoning.expression, reckoning.compare):
-        row = draw(Dice(seed))
+        row = draw(Dice("primer", seed))
         assert row.answer == str(eval(row.question.split(": ")[1]))
