@@ -9,8 +9,8 @@ from harness.gate.outputs.escape import code, markdown
 from harness.gate.outputs.status import place
 from harness.types import Check
 
-LONGEST = 50_000
-"""Characters of a table; GitHub refuses comments above 65,536."""
+LONGEST = 25_000
+"""Characters of a table; GitHub refuses comments above 65,536, and a comment holds two."""
 COUNTS = (
     ("n", "n"), ("wins", "won"), ("losses", "lost"), ("p_holm", "p (Holm)"), ("needed", "needed n"),
 )  # fmt: skip
@@ -35,13 +35,9 @@ def number(value: float | None) -> str:
         return "-"
     if not math.isfinite(value):
         return str(value)
-    return (
-        f"{value:.0f}"
-        if value == int(value) and abs(value) >= 1
-        else f"{value:.4f}"
-        if abs(value) >= 0.0001 or value == 0
-        else f"{value:.1e}"
-    )
+    if value == int(value):
+        return f"{value:.0f}"
+    return f"{value:.4f}" if abs(value) >= 0.0001 else f"{value:.1e}"
 
 
 def rows(checks: Sequence[Check]) -> str:
@@ -51,7 +47,7 @@ def rows(checks: Sequence[Check]) -> str:
     for done, check in enumerate(checks):
         label = f"**{check.outcome}**" if check.outcome != "PASS" else "PASS"
         label += "" if check.required else " (not required)"
-        told = (code(place(check)), markdown(check.rule), figures(check), counts(check), markdown(check.note))
+        told = (code(place(check)), code(check.rule), figures(check), counts(check), markdown(check.note))
         row = f"| {label} | " + " | ".join(told) + " |"
         length += len(row)
         if length > LONGEST:
