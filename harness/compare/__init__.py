@@ -4,6 +4,7 @@ suite = paired(database, reference="base-1f..", candidate="tuned-9c..")[0]
 stats.contrast(suite.reference, suite.candidate)
 """
 
-from harness.compare.pairs import Difference, SuitePairs, paired
+from harness.compare.differences import Difference, allowed
+from harness.compare.pairs import SuitePairs, paired
 
-__all__ = ["Difference", "SuitePairs", "paired"]
+__all__ = ["Difference", "SuitePairs", "allowed", "paired"]

@@ -1,34 +1,28 @@
-"""Pairs the records of two runs by sample, and says where the runs are not comparable.
+"""Pairs the records of two runs by sample.
 
-A pair is one sample (same id, same content) that has a score in both runs. What lacks a score on either side is
-counted, never taken for a zero. Cost: two passes over the records of both runs.
+    suite = paired(database, "base-1f0c9a77d2", "tuned-9c21d0aa3e")[0]
+    suite.ids[0], suite.reference[0], suite.candidate[0]   ->  ("9f..", 1.0, 0.0)
+
+A pair is one sample (same id, same content and target) that has a score in both runs. What lacks a score on either
+side is counted, never taken for a zero. Attempts at one sample are averaged. Where two runs are not comparable,
+`differences` says why; the pairs are made all the same, and whoever reads them decides.
+
+Cost: one query over the records of each run and a pass over its rows; two runs of 14,000 records are paired in about
+half a second (`tests/bench/bench_compare.py`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.compare.values import sample_values
+from harness.compare.differences import Difference, differences
+from harness.compare.values import Point, level, linearised, points
 from harness.errors import UsageError, nearest
 from harness.store import Database, read
 from harness.types import Metric
-
-DECODING = ("temperature", "top_p", "max_tokens", "reasoning_tokens", "seed", "samples")
-"""Keys of a run's configuration that change what is decoded. Only the first four make runs incomparable."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Something in which two runs differ. `fatal`: their scores do not measure the same thing."""
-
-    what: str
-    """`version`, `scorer`, `prompt`, `temperature`, `sandbox`, `engine`, `seed`, ..."""
-    reference: str
-    candidate: str
-    fatal: bool
 
 
 @dataclass(frozen=True)
@@ -43,20 +37,34 @@ class SuitePairs:
     splits: tuple[str, ...]
     tags: tuple[Mapping[str, str], ...]
     reference: tuple[float, ...]
-    """Values whose mean is the metric over the pairs (`values.sample_values`)."""
+    """Values whose mean is the metric over the pairs (`values.linearised`)."""
     candidate: tuple[float, ...]
     unpaired_reference: int
-    """Samples with a score in the reference only."""
+    """Samples with a score in the reference only, changed ones included."""
     unpaired_candidate: int
     faults_reference: Mapping[str, int]
     """`boundary/kind` -> count."""
     faults_candidate: Mapping[str, int]
     differences: tuple[Difference, ...]
+    points_reference: tuple[Point, ...]
+    """What the values were made from: the score of each sample by itself."""
+    points_candidate: tuple[Point, ...]
+    changed: int = 0
+    """Samples with a score in both runs whose content or target differs: not paired."""
+    group_tag: str = ""
+    """Tag by which the suite groups its samples (subject, task, skill)."""
 
     @property
     def refused(self) -> str:
         """Why the two may not be compared, or empty."""
         return "; ".join(f"{d.what}: {d.reference} against {d.candidate}" for d in self.differences if d.fatal)
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """1 where the candidate did better, -1 where worse, 0 else, whichever direction is better."""
+        better = 1 if self.metric.higher_is_better else -1
+        sides = zip(map(level, self.points_reference), map(level, self.points_candidate), strict=True)
+        return tuple(0 if x is None or y is None else better * ((y > x) - (y < x)) for x, y in sides)
 
     def clusters(self, tag: str = "") -> tuple[str, ...]:
         """Return the cluster of each pair: a tag's value, or the origin, which siblings and duplicates share."""
@@ -64,9 +72,25 @@ class SuitePairs:
 
     def only(self, keep: Sequence[bool]) -> SuitePairs:
         """Return the pairs for which `keep` is true. Weights of macro averages stay those of the whole suite."""
-        columns = ("ids", "names", "origins", "splits", "tags", "reference", "candidate")
-        chosen = {c: tuple(v for v, k in zip(getattr(self, c), keep, strict=True) if k) for c in columns}
-        return SuitePairs(**{**{name: getattr(self, name) for name in self.__dataclass_fields__}, **chosen})
+        columns = (
+            "ids", "names", "origins", "splits", "tags", "reference", "candidate",
+            "points_reference", "points_candidate",
+        )  # fmt: skip
+        chosen: dict[str, Any] = {
+            c: tuple(v for v, k in zip(getattr(self, c), keep, strict=True) if k) for c in columns
+        }
+        return replace(self, **chosen)
+
+    def within(self, keep: Sequence[bool]) -> SuitePairs:
+        """Return the pairs for which `keep` is true as if they were the whole suite: values are made anew from them.
+
+        Without a pair where a ratio has nothing below on either side.
+        """
+        kept = self.only(keep)
+        values = [linearised(self.metric, p, kept.tags) for p in (kept.points_reference, kept.points_candidate)]
+        if kept.ids and not all(values):
+            return self.only([False] * len(self.ids))
+        return replace(kept, reference=tuple(values[0]), candidate=tuple(values[1]))
 
 
 def paired(
@@ -85,12 +109,16 @@ def paired(
         UsageError: no suite in common, a suite that one of them lacks, an unknown metric, or one run of both.
     """
     runs = [read.run(database, named) for named in (reference, candidate)]
+    if runs[0]["run_id"] == runs[1]["run_id"]:
+        what = f"{reference!r} and {candidate!r} are the same run" if reference != candidate else f"{reference!r} twice"
+        raise UsageError(f"{what}: {runs[0]['run_id']}", "two runs", "type: harness list runs")
     wanted = [{row["suite"]: row for row in read.run_suites(database, run["run_id"])} for run in runs]
     common = sorted(set(wanted[0]) & set(wanted[1])) if suites is None else list(suites)
-    if missing := [name for name in common if name not in wanted[0] or name not in wanted[1]]:
-        lacks = reference if missing[0] not in wanted[0] else candidate
-        what = f"run {lacks!r} has no suite {missing[0]!r}"
-        raise UsageError(what, nearest(missing[0], wanted[0]), f"type: harness eval MODEL --suite {missing[0]}")
+    for run, known in zip(runs, wanted, strict=True):
+        if missing := [name for name in common if name not in known]:
+            what = f"run {run['run_id']!r} has no suite {missing[0]!r}"
+            again = f"type: harness eval {run['model']} --suite {missing[0]}"
+            raise UsageError(what, nearest(missing[0], known), again)
     if not common:
         what = f"runs {reference!r} and {candidate!r} have no suite in common"
         raise UsageError(what, f"{sorted(wanted[0])} and {sorted(wanted[1])}", "type: harness list runs")
@@ -112,13 +140,21 @@ def declared_metric(row: Mapping[str, Any], named: str) -> Metric:
 
 
 def result_rows(database: Database, run_id: str, suite: str, split: str = "all") -> list[dict[str, Any]]:
-    """Return the records of a run's suite with sample, tags, values and faults, in the order of sample ids."""
-    where = "" if split == "all" else " AND split = ?"
+    """Return the records of a run's suite with sample, tags, values and faults, in the order of sample ids.
+
+    One row a sample and attempt: should a record lie there twice, one with a score, the latest, speaks.
+    """
+    where = "" if split == "all" else " AND s.split = ?"
     return read.query(
         database,
-        "SELECT sample_id, sample, origin, split, tags, attempt, measures, mode, answer, fault_boundary, fault_kind,"
-        f" completion_keys FROM results WHERE run_id = ? AND suite = ?{where} ORDER BY sample_id, attempt",
-        [run_id, suite, *([] if split == "all" else [split])],
+        "SELECT r.sample_id, r.sample_digest, s.name AS sample, s.origin, s.split, s.tags, r.attempt, sc.measures,"
+        " sc.mode, sc.answer, r.fault_boundary, r.fault_kind, r.completion_keys FROM records r"
+        " LEFT JOIN samples s ON s.suite = r.suite AND s.digest = r.sample_digest"
+        " LEFT JOIN scores sc ON sc.key = r.score_key AND sc.suite = ?"
+        f" WHERE r.run_id = ? AND r.suite = ?{where}"
+        " QUALIFY row_number() OVER (PARTITION BY r.sample_id, r.attempt"
+        " ORDER BY r.score_key IS NULL, r.recorded_at DESC) = 1 ORDER BY r.sample_id, r.attempt",
+        [suite, run_id, suite, *([] if split == "all" else [split])],
     )
 
 
@@ -133,43 +169,41 @@ def _suite(
     metric = declared_metric(wanted[1], named)
     found = [result_rows(database, run["run_id"], wanted[1]["suite"], split) for run in runs]
     scored = [[row for row in rows if row["measures"] is not None] for rows in found]
-    common = {row["sample_id"] for row in scored[0]} & {row["sample_id"] for row in scored[1]}
-    values = [sample_values(metric, [row for row in rows if row["sample_id"] in common]) for rows in scored]
+    contents = [_contents(rows) for rows in scored]
+    both = set(contents[0]) & set(contents[1])
+    same = {sample_id for sample_id in both if contents[0][sample_id] == contents[1][sample_id]}
+    each = [points(metric, [row for row in rows if row["sample_id"] in same]) for rows in scored]
+    ids = sorted(set(each[0]) & set(each[1]))
     first = {row["sample_id"]: row for row in scored[1]}
-    ids = sorted(set(values[0]) & set(values[1]))
-    return SuitePairs(
+    tags = tuple(first[i]["tags"] or {} for i in ids)
+    sides = [[side[i] for i in ids] for side in each]
+    values = [linearised(metric, side, tags) for side in sides]
+    pairs = SuitePairs(
         suite=wanted[1]["suite"],
         metric=metric,
         ids=tuple(ids),
         names=tuple(first[i]["sample"] or i[:12] for i in ids),
-        origins=tuple(first[i]["origin"] for i in ids),
-        splits=tuple(first[i]["split"] for i in ids),
-        tags=tuple(first[i]["tags"] or {} for i in ids),
-        reference=tuple(values[0][i] for i in ids),
-        candidate=tuple(values[1][i] for i in ids),
-        unpaired_reference=len({row["sample_id"] for row in scored[0]} - common),
-        unpaired_candidate=len({row["sample_id"] for row in scored[1]} - common),
+        origins=tuple(first[i]["origin"] or i for i in ids),
+        splits=tuple(first[i]["split"] or "" for i in ids),
+        tags=tags,
+        reference=tuple(values[0]),
+        candidate=tuple(values[1]),
+        unpaired_reference=len(contents[0]) - len(ids),
+        unpaired_candidate=len(contents[1]) - len(ids),
         faults_reference=fault_counts(found[0]),
         faults_candidate=fault_counts(found[1]),
-        differences=tuple(differences(runs, wanted)),
+        differences=differences(runs, wanted),
+        points_reference=tuple(sides[0]),
+        points_candidate=tuple(sides[1]),
+        changed=len(both) - len(same),
+        group_tag=wanted[1]["group_tag"] or "",
     )
+    return pairs if all(values) else pairs.only([False] * len(ids))
 
 
-def differences(runs: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> list[Difference]:
-    """Return in what two runs (reference, candidate) of a suite differ besides the model."""
-    found = []
-
-    def note(what: str, values: Sequence[Any], fatal: bool) -> None:
-        if values[0] != values[1]:
-            found.append(Difference(what, str(values[0]), str(values[1]), fatal))
-
-    note("version", [w["version"] for w in wanted], True)
-    note("sandbox", [w["sandbox"] for w in wanted], False)
-    if not found:
-        # The key holds version and sandbox level too: where those differ it says nothing new.
-        note("scorer", [w["scorer_key"][:12] for w in wanted], True)
-    note("prompt", [r["config"].get("prompt") for r in runs], True)
-    for name in DECODING:
-        note(name, [r["config"].get(name) for r in runs], name not in ("seed", "samples"))
-    note("engine", [r["config"].get("engine", {}).get("name") for r in runs], False)
+def _contents(rows: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return sample id -> digests of content and target that its records were scored with."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        found[row["sample_id"]].add(row["sample_digest"])
     return found
