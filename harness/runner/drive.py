@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -44,17 +45,26 @@ class Driver:
     """Drives the jobs of one suite to their outcomes."""
 
     def __init__(
-        self, suite: Suite, models: Mapping[str, Ledger], dress: Dress, scorer_key: str, stored: Scores
+        self,
+        suite: Suite,
+        models: Mapping[str, Ledger],
+        dress: Dress,
+        scorer_key: str,
+        stored: Scores,
+        at_once: int | None = None,
     ) -> None:
-        """`models`: `model` and the judges by name. `stored`: looks up scores of this scorer, reused where they fit."""
-        self.suite, self.models, self.dress = suite, models, dress
+        """`models`: `model` and the judges by name. `stored`: looks up scores of this scorer, reused where they fit.
+
+        `at_once`: requests handed to the model at a time, where that is to be fewer than its batch.
+        """
+        self.suite, self.models, self.dress, self.at_once = suite, models, dress, at_once
         self.scorer_key, self.stored = scorer_key, stored
 
-    def drive(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def drive(self, jobs: Iterable[Job]) -> Generator[Job, None, None]:
         """Yield each job as its outcome is known, in the order of completion."""
         waiting: list[Job] = []
         source = iter(jobs)
-        batch_size = self.models["model"].batch_size
+        batch_size = min(self.models["model"].batch_size, self.at_once or sys.maxsize)
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="episode") as pool:
             moving: set[Future[Job]] = set()
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from harness.models.ledger import Ledger
 from harness.runner import plan
 from harness.runner.drive import Driver, Job
 from harness.runner.log import RunLog
+from harness.runner.order import AT_ONCE, Follower, Order, Watch
 from harness.runner.place import check_room, host, locked
 from harness.runner.progress import Meter
 from harness.store import Database, read, write
@@ -54,11 +55,15 @@ def evaluate(
     fresh: bool = False,
     meter: Meter | None = None,
     rescores: str = "",
+    order: Order | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Evaluate `model` (opened from the config when None) and return how the call ended.
 
     Calling it again with the same configuration goes on where it stopped and asks nothing that is stored.
-    `rescores` names a run whose completions are scored again, so that even a hosted model's are found.
+    `rescores` names a run whose completions are scored again, so that even a hosted model's are found. `order`: ask in
+    that order instead of the official one, and tell `watch` of every record in it; where it returns True the suite is
+    stopped, and so is the run at its end. The run is the same run as without.
 
     Raises:
         UsageError: wrong configuration, found before the model is opened.
@@ -68,7 +73,9 @@ def evaluate(
     check_room(database)
     wanted = plan.parts(config)
     with _opened(config, model) as ready:
-        return Evaluation(config, database, ready, wanted, fresh, meter or Meter(quiet=True), rescores).run()
+        evaluation = Evaluation(config, database, ready, wanted, fresh, meter or Meter(quiet=True), rescores)
+        evaluation.order, evaluation.watch = order, watch
+        return evaluation.run()
 
 
 @contextmanager
@@ -104,6 +111,10 @@ class Evaluation:
         self.ledger = Ledger(model, database, self.journal, rescores or self.run_id)
         self.models: dict[str, Ledger] = {"model": self.ledger}
         self.faults_in_a_row = 0
+        self.order: Order | None = None
+        self.watch: Watch | None = None
+        self.decided: list[str] = []
+        """A line for every suite that the watch stopped."""
 
     def _find(self, fresh: bool) -> tuple[str, int]:
         """Return (run id, first attempt): the latest run of this identity, or a new one."""
@@ -131,6 +142,8 @@ class Evaluation:
                 faults = sum(self._part(part, log) for part in self.wanted)
                 if faults:
                     status, note = "incomplete", f"{faults} samples have no score; the same command asks them again"
+                if self.decided:
+                    status, note = "stopped", "; ".join([*self.decided, *([note] if note else [])])
             except Breaker as error:
                 status, note = "stopped", str(error)
             except KeyboardInterrupt:
@@ -198,34 +211,43 @@ class Evaluation:
     def _part(self, part: plan.Part, log: RunLog) -> int:
         """Drive one suite; return how many of its records are faults."""
         have = read.recorded(self.database, self.run_id, part.suite.name)
-        attempts = range(self.first_attempt, self.first_attempt + self.config.samples)
-        jobs = [
-            Job(sample, sample_digest, attempt)
-            for sample, sample_digest in zip(part.samples, part.digests, strict=True)
-            for attempt in attempts
-            if not have.get((sample.id, attempt), False)
-        ]
-        total = len(part.samples) * self.config.samples
-        self.meter.start(part.suite.name, total, total - len(jobs))
+        wanted = self._in_order(part)
+        jobs = [job for job in wanted if not have.get((job.sample.id, job.attempt), False)]
+        follower = Follower(self.watch, part.suite.name, [(job.sample.id, job.attempt) for job in wanted])
+        self.meter.start(part.suite.name, len(wanted), len(wanted) - len(jobs))
+        if follower.catch_up(self.database, self.run_id) and jobs:
+            self.decided.append(follower.note)
+            return 0
         if not jobs:
             return 0
-        log.event("suite_started", suite=part.suite.name, wanted=total, owed=len(jobs))
+        log.event("suite_started", suite=part.suite.name, wanted=len(wanted), owed=len(jobs))
 
         def stored(keys: list[str]) -> Mapping[str, Score]:
             return read.scores(self.database, keys, part.scorer_key)
 
-        driver = Driver(part.suite, self.models, self._dress, part.scorer_key, stored)
+        driver = Driver(part.suite, self.models, self._dress, part.scorer_key, stored, AT_ONCE if self.watch else None)
         started, faults = time.monotonic(), 0
         try:
-            for job in driver.drive(jobs):
-                faults += isinstance(job.outcome, Fault)
-                self._record(job, part, driver, log, replaces=(job.sample.id, job.attempt) in have)
+            with closing(driver.drive(jobs)) as driven:
+                for job in driven:
+                    faults += isinstance(job.outcome, Fault)
+                    record = self._record(job, part, driver, log, replaces=(job.sample.id, job.attempt) in have)
+                    if follower.tell(record):
+                        break
         finally:
             self.meter.finish()
         self.journal.flush()
+        if follower.enough and follower.told < len(wanted):
+            self.decided.append(follower.note)
         write.add_seconds(self.database, self.run_id, part.suite.name, time.monotonic() - started)
         log.event("suite_done", suite=part.suite.name, faults=faults, seconds=round(time.monotonic() - started, 3))
         return faults
+
+    def _in_order(self, part: plan.Part) -> list[Job]:
+        samples = list(zip(part.samples, part.digests, strict=True))
+        attempts = range(self.first_attempt, self.first_attempt + self.config.samples)
+        ordered = self.order.sort(samples) if self.order else samples
+        return [Job(sample, sample_digest, attempt) for sample, sample_digest in ordered for attempt in attempts]
 
     def _dress(self, request: Any, sample: Any, attempt: int, turn: int) -> Any:
         if request.to == "model" or request.to not in self.models:
@@ -233,7 +255,7 @@ class Evaluation:
         can = self.models[request.to].can
         return plan.dress(request, "chat" if "chat" in can else "raw", self.config, sample, attempt, turn, can)
 
-    def _record(self, job: Job, part: plan.Part, driver: Driver, log: RunLog, replaces: bool) -> None:
+    def _record(self, job: Job, part: plan.Part, driver: Driver, log: RunLog, replaces: bool) -> Record:
         fault = job.outcome if isinstance(job.outcome, Fault) else None
         score = None if isinstance(job.outcome, Fault) else job.outcome
         record = Record(self.run_id, part.suite.name, job.sample.id, job.attempt, tuple(job.keys), score, fault)
@@ -243,12 +265,13 @@ class Evaluation:
         self.meter.advance(score.values[part.suite.metrics[0].value] if score is not None else None)
         if fault is None:
             self.faults_in_a_row = 0
-            return
+            return record
         log.event("fault", suite=part.suite.name, sample_id=job.sample.id, **asdict(fault))
         # A recording without a row says nothing about the rows to come.
         self.faults_in_a_row += fault.boundary != "data"
         if self.faults_in_a_row >= self.config.max_faults_in_a_row:
             raise Breaker(f"{self.faults_in_a_row} faults in a row, the last: {fault.kind}: {fault.message[:300]}")
+        return record
 
     def _end(self, log: RunLog, status: str, note: str) -> None:
         self.journal.flush()
