@@ -60,12 +60,15 @@ class Tape:
             return array
 
         lengths = own(batch.n_seq_id)
-        ids = np.fromiter(
-            (batch.seq_id[row][place] for row in range(count) for place in range(lengths[row])), dtype=np.int32
-        )
-        starts = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.uint64)
-        pointers = starts * np.uint64(4) + np.uint64(ids.ctypes.data)
-        self._alive += [ids, pointers]
+        pointers = own(ctypes.cast(batch.seq_id, ctypes.POINTER(ctypes.c_uint64)))
+        # Rows of one stretch of tokens share one list of sequences: copied once, or recording would cost what it times.
+        different, place = np.unique(pointers, return_inverse=True)
+        longest = np.zeros(len(different), dtype=np.int64)
+        np.maximum.at(longest, place, lengths)
+        pairs = zip(different.tolist(), longest.tolist(), strict=True)
+        lists = [np.frombuffer(ctypes.string_at(at, 4 * length), np.int32) for at, length in pairs]
+        pointers[:] = np.array([one.ctypes.data for one in lists], dtype=np.uint64)[place]
+        self._alive += lists
 
         def cast(array: NDArray[Any], kind: Any) -> Any:
             return ctypes.cast(ctypes.c_void_p(array.ctypes.data), ctypes.POINTER(kind))

@@ -7,9 +7,10 @@ The model is made once in --folder (`gguf_model.py`); the data are MMLU's and Hu
 scoring     MMLU 5-shot, all 57 subjects, the same number of questions from each. Subjects go in blocks; in each block
             everything is measured one after another, so that all meet the same noise, and a ratio is made of one
             block's times: the table shows the ratio of the sums, and the median and range over blocks. `ours` and
-            `raw` (the batches of `ours` replayed, `gguf_raw.py`) do all questions; `Llama` with its prefix cache does
-            them in every third block; `Llama` without cache and `hf` share nothing between questions, so that they
-            do the first --peer-questions of each subject and a time per question is compared.
+            `raw` (the batches of `ours` replayed, `harness/bench/tape.py`) do all questions; `Llama` with its prefix
+            cache does them in every third block; `Llama` without cache and `hf` share nothing between questions, so
+            that they do the first --peer-questions of each subject and a time per question is compared.
+layouts     the same questions alone, together, shuffled, resumed, in small batches: how far results move.
 generation  HumanEval prompts, 64 to 256 tokens, greedy.
 growth      100, 1,000, 10,000 short requests, each in a process of its own: time per request, peak memory.
 
@@ -30,12 +31,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gguf_layouts
 import gguf_model
+import llama_cpp
 from gguf_clock import Clock, ask
 from gguf_peers import Hf, Logprobs, OneByOne, score_by_server, server
-from gguf_raw import Tape
 from gguf_texts import generation, grow_one, growth
 
+from harness.bench.tape import recording
 from harness.models.gguf import GGUF
 from harness.types import Request
 from suites.mmlu import Mmlu
@@ -72,12 +75,10 @@ def scoring(kind: str, paths: dict[str, Path], options: argparse.Namespace) -> N
     hf = Hf(paths["hf"], N_CTX, options.threads, asked[0][:4]) if options.hf else None
     clock, tokens, seen = Clock(), defaultdict(float), defaultdict(list)
     ask(model, asked[0][:1])
-    context = model._tree().context
     for number, block in enumerate(blocks):
         whole = [request for subject in block for request in subject]
         part = [request for subject in block for request in subject[: options.peer_questions]]
-        tape = Tape(context)
-        with tape.recording():
+        with recording(llama_cpp) as tape:
             answers = clock.time("ours", number, len(whole), ask, model, whole)
         clock.time("raw", number, len(whole), tape.replay)
         tokens["subjects"] += len(block)
@@ -98,6 +99,12 @@ def scoring(kind: str, paths: dict[str, Path], options: argparse.Namespace) -> N
     model.close()
     if options.server:
         by_server(paths[kind], asked, clock.each("ours"), options)
+
+
+def layouts(kind: str, paths: dict[str, Path], options: argparse.Namespace) -> None:
+    """Compare layouts on two questions of each subject."""
+    asked = subjects(options.data, 2)[:: 7 if options.quick else 1]
+    gguf_layouts.layouts(kind, paths, [request for subject in asked for request in subject], options)
 
 
 def report(kind: str, clock: Clock, tokens: dict[str, float]) -> None:
@@ -141,7 +148,7 @@ def main() -> None:
     parser.add_argument("--per-subject", type=int, default=20)
     parser.add_argument("--peer-questions", type=int, default=1)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--only", choices=("scoring", "generation", "growth"))
+    parser.add_argument("--only", choices=("scoring", "layouts", "generation", "growth"))
     parser.add_argument("--quick", action="store_true", help="a few subjects, without server: minutes")
     parser.add_argument("--no-hf", dest="hf", action="store_false")
     parser.add_argument("--no-server", dest="server", action="store_false")
@@ -157,7 +164,7 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(json.dumps(vars(options), default=str))
     for kind in kinds:
-        for section in (scoring, generation, growth):
+        for section in (scoring, layouts, generation, growth):
             if options.only in (None, section.__name__):
                 section(kind, paths, options)
     return None

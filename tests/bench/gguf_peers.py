@@ -9,6 +9,7 @@ all four letters of a question from one forward pass.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import socket
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gguf_raw import logits_row
 
 from harness.types import Request
 
@@ -163,3 +163,9 @@ def score_by_server(url: str, requests: Sequence[Request]) -> Logprobs:
     found = GGUFLM(base_url=url).loglikelihood(instances(requests), disable_tqdm=True)
     values = iter(found)
     return [tuple(next(values)[0] for _ in r.choices) for r in requests]
+
+
+def logits_row(llama: Any, handle: Any, size: int) -> Any:
+    """Return the last row of logits that a context computed, as a copy: (size,) float32."""
+    pointer = llama.llama_get_logits_ith(handle, -1)
+    return np.frombuffer((ctypes.c_float * size).from_address(ctypes.addressof(pointer.contents)), np.float32).copy()

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import gguf_model
+import llama_cpp
 from gguf_clock import Clock, ask
 from gguf_peers import Hf, OneByOne
-from gguf_raw import Tape
 
+from harness.bench.tape import recording
 from harness.models.gguf import GGUF
 from harness.types import Request
 from suites.humaneval import HumanEval
@@ -43,8 +44,7 @@ def generation(kind: str, paths: dict[str, Path], options: argparse.Namespace) -
     for number, block in enumerate(blocks):
         total = sum(r.max_tokens for r in block)
         for width, model in models.items():
-            tape = Tape(model._lanes().context)
-            with tape.recording():
+            with recording(llama_cpp) as tape:
                 texts = clock.time(f"ours, width {width}", number, total, ask, model, block)
             clock.time(f"raw, width {width}", number, total, tape.replay)
             if (made := sum(text.completion_tokens for text in texts)) != total:
