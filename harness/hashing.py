@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,17 @@ def file_sha256(path: Path, chunk_bytes: int = 1 << 22) -> str:
     return hasher.hexdigest()
 
 
-def folder_sha256(folder: Path) -> str:
-    """Return the SHA-256 over the sorted (relative name, file digest) pairs of a folder, hidden files left out."""
+def folder_sha256(folder: Path, leave_out: Collection[str] = ()) -> str:
+    """Return the SHA-256 over the sorted (relative name, file digest) pairs of a folder, hidden files left out.
+
+    `leave_out`: patterns (`checkpoint-*`) of files and folders directly below it that do not count.
+    """
     hasher = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         relative = path.relative_to(folder)
         if any(part.startswith(".") for part in relative.parts):
+            continue
+        if any(fnmatch(relative.parts[0], pattern) for pattern in leave_out):
             continue
         hasher.update(f"{relative.as_posix()}\0{file_sha256(path)}\n".encode("utf-8", "surrogateescape"))
     return hasher.hexdigest()

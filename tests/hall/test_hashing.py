@@ -65,3 +65,15 @@ def test_folder_digest_sees_names_and_content_not_hidden_files(tmp_path: Path) -
 def test_fraction_is_uniform_enough() -> None:
     below = sum(hashing.fraction("split", i) < 0.5 for i in range(4000)) / 4000
     assert 0.46 < below < 0.54
+
+
+def test_what_is_left_out_of_a_folder_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("weights")
+    first = hashing.folder_sha256(tmp_path, ("checkpoint-*", "optimizer*"))
+    assert first == hashing.folder_sha256(tmp_path)
+    (tmp_path / "checkpoint-1").mkdir()
+    (tmp_path / "checkpoint-1" / "model").write_text("older")
+    (tmp_path / "optimizer.pt").write_text("moments")
+    assert hashing.folder_sha256(tmp_path, ("checkpoint-*", "optimizer*")) == first != hashing.folder_sha256(tmp_path)
+    (tmp_path / "model").write_text("other weights")
+    assert hashing.folder_sha256(tmp_path, ("checkpoint-*", "optimizer*")) != first

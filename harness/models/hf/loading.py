@@ -22,6 +22,12 @@ from harness.hashing import digest, folder_sha256
 DEFAULT_N_CTX = 2048
 """Context length where neither the model's configuration nor the tokenizer names one, as in lm-eval."""
 
+TRAINING = (
+    "checkpoint-*", "runs", "global_step*", "optimizer*", "scheduler*", "scaler*", "rng_state*", "trainer_state.json",
+    "training_args.bin",
+)  # fmt: skip
+"""What a training leaves beside a model: no part of what determines its answers, nor of its digest."""
+
 
 class HFSettings(Settings):
     """Options of `hf:` (`--set key=value`)."""
@@ -80,11 +86,11 @@ def load(locator: str, settings: HFSettings) -> Loaded:
     }
     where = str(folder) if local else locator
     model, tokenizer = _from_pretrained(transformers, where, settings.dtype, common)
-    name = folder_sha256(folder) if local else _hub_digest(locator, model.config)
+    name = folder_sha256(folder, TRAINING) if local else _hub_digest(locator, model.config)
     if settings.adapter:
         adapter = Path(settings.adapter).expanduser()
         model = _with_adapter(model, adapter)
-        name = name and digest(name, folder_sha256(adapter))
+        name = name and digest(name, folder_sha256(adapter, TRAINING))
     model = model.to(device).eval()
     n_ctx = settings.n_ctx or context_length(model.config, tokenizer)
     return Loaded(model, tokenizer, name, n_ctx, device, str(model.dtype).removeprefix("torch."))
