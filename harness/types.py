@@ -223,7 +223,7 @@ class Run:
     started_at: str
     """UTC, ISO 8601."""
     status: Literal["running", "done", "incomplete", "interrupted", "stopped"] = "running"
-    """`incomplete`: at its end, with faults still owed; `stopped`: by the circuit breaker or the gate (see the note)."""
+    """`incomplete`: at its end, with faults still owed; `stopped`: by the circuit breaker or a gate (see its note)."""
 
 
 @dataclass(frozen=True)
