@@ -33,7 +33,8 @@ def markdown(text: str, width: int | None = 400) -> str:
 
 def code(text: str, width: int | None = 200) -> str:
     """Return `text` as HTML code, which may be copied: GitHub makes no mention and no reference of it."""
-    return f"<code>{_entities(line(text, width)).replace('://', '&#58;//')}</code>"
+    shown = _entities(line(text, width)).replace("://", "&#58;//")
+    return f"<code>{re.sub('(?i)(www)[.]', r'\1&#46;', shown)}</code>"
 
 
 def command_value(text: str) -> str:

@@ -24,9 +24,11 @@ MOST = 10
 def summary(verdict: Verdict) -> str:
     """Return the Markdown of the whole verdict: outcome first, then every check, worst first."""
     against = f" against {code(verdict.baseline)}" if verdict.baseline else ""
-    parts = [f"## Gate: {verdict.outcome}", f"{code(verdict.candidate)}{against}", _tally(verdict)]
-    if verdict.note:
-        parts.append(markdown(verdict.note))
+    parts = [
+        f"## Gate: {verdict.outcome}",
+        f"{code(verdict.candidate)}{against}",
+        f"{_tally(verdict)}. {markdown(verdict.note)}",
+    ]
     parts.append(rows(shown(verdict)))
     if verdict.baseline:
         parts.append(f"Samples that changed: {code(f'harness compare {verdict.baseline} {verdict.candidate}', None)}")
