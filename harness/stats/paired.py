@@ -4,23 +4,34 @@
 
 Which method answers is decided by the numbers alone, and named in the result:
 
-- `tango`: right or wrong on both sides, independent samples. Bounds by Tango's score interval for paired proportions
-  (Tango 1998, Statistics in Medicine 17:891), tests by the exact one-sided McNemar test.
-- `t`, `clustered t`: everything else; the variance is that of cluster sums with the factor C / (C - 1) (Miller 2024,
+- `tango`: right or wrong on both sides, independent samples. Bounds by Tango's score interval, tests by the exact
+  one-sided McNemar test (`proportions`).
+- `ratio score`: as before with `rho`: the score test for a ratio of paired proportions. Its bounds are delta with the
+  error it has at a ratio of exactly rho: on which side of zero they lie is the test, their length is approximate.
+- `clustered tango`, `clustered ratio score`: score tests with the variance times the design effect (the clusters'
+  variance over that of independent samples, at least 1), t with C - 1 degrees of freedom.
+- `t`, `clustered t`: all other values; the variance is that of cluster sums with the factor C / (C - 1) (Miller 2024,
   arXiv 2411.00640, section 2.2), t with C - 1 degrees of freedom.
-- `sign flip`: as before with fewer than 30 clusters: signs of cluster sums are flipped, all ways up to 13 clusters,
+- `sign flip`: other values, or clusters, fewer than 30: signs of cluster sums are flipped, all ways up to 13 clusters,
   8,192 seeded ways above; bounds by inverting the test.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
-Method = Literal["tango", "t", "clustered t", "sign flip"]
+from harness.stats.proportions import mcnemar, ratio_variance, ratio_z, root, tango_bounds, tango_within, tango_z
+
+__all__ = ["Contrast", "contrast", "mcnemar", "tango_bounds", "tango_z"]
+
+Method = Literal["tango", "clustered tango", "ratio score", "clustered ratio score", "t", "clustered t", "sign flip"]
+Answer = tuple[float, float, float, float]
+"""(low, high, p_drop, p_gain)"""
+NORMAL = NormalDist()
 FEW = 30
 """Below so many clusters the t distribution is not trusted."""
 EXACT, DRAWN = 13, 8192
@@ -48,7 +59,7 @@ class Contrast:
     losses: int
     ties: int
     se: float
-    """Standard error of delta; for `tango` that of McNemar's difference, for `sign flip` that of the t statistic."""
+    """Standard error of delta as observed, clusters included; score tests use the one at their null hypothesis."""
     alpha: float
     method: Method
 
@@ -86,66 +97,49 @@ def contrast(
     losses = sum(y < x for x, y in zip(reference, candidate, strict=True))
     groups = clusters if clusters is not None and len(set(clusters)) < n else None
     count = n if groups is None else len(set(groups))
-    binary = rho == 1.0 and groups is None and set(reference) <= {0.0, 1.0} and set(candidate) <= {0.0, 1.0}
+    binary = set(reference) <= {0.0, 1.0} and set(candidate) <= {0.0, 1.0} and (groups is None or count >= FEW)
     delta = math.fsum(differences) / n
+    sums, sizes = _cluster_sums(differences, groups)
+    se = _clustered_se(sums, sizes, delta)
     if binary:
-        low, high = tango_bounds(wins, losses, n, alpha)
-        se = math.sqrt(max(0.0, wins + losses - (wins - losses) ** 2 / n)) / n
-        p_drop, p_gain, method = mcnemar(wins, losses), mcnemar(losses, wins), "tango"
+        method: Method = "tango" if rho == 1.0 else "ratio score"
+        single = math.sqrt(max(0.0, math.fsum(d * d for d in differences) - n * delta * delta)) / n
+        effect = 1.0 if groups is None or single == 0.0 else max(1.0, (se / single) ** 2)
+        se = single * math.sqrt(effect)
+        both = sum(x == y == 1.0 for x, y in zip(reference, candidate, strict=True))
+        answer = _by_score((both, wins, losses, n), rho, alpha, effect, None if groups is None else count)
+    elif count < FEW:
+        method, answer = "sign flip", _sign_flip(sums, sizes, alpha)
     else:
-        sums, sizes = _cluster_sums(differences, groups)
-        if count < FEW:
-            low, high, p_drop, p_gain = _sign_flip(sums, sizes, alpha)
-            method, se = "sign flip", _clustered_se(sums, sizes, delta)
-        else:
-            se = _clustered_se(sums, sizes, delta)
-            low, high, p_drop, p_gain = _student(delta, se, count, alpha)
-            method = "t" if groups is None else "clustered t"
+        method, answer = "t", _student(delta, se, count, alpha)
+    if groups is not None and method != "sign flip":
+        method = f"clustered {method}"  # type: ignore[assignment]
     return Contrast(
-        n, count, math.fsum(reference) / n, math.fsum(candidate) / n, delta, low, high, p_drop, p_gain,
-        wins, losses, n - wins - losses, se, alpha, method,  # type: ignore[arg-type]
+        n, count, math.fsum(reference) / n, math.fsum(candidate) / n, delta, *answer,
+        wins, losses, n - wins - losses, se, alpha, method,
     )  # fmt: skip
 
 
-def mcnemar(wins: int, losses: int) -> float:
-    """Return the exact one-sided p of "no more losses than wins": P(Bin(wins + losses, 1/2) >= losses)."""
-    from scipy.stats import binom
+def _by_score(
+    table: tuple[int, int, int, int], rho: float, alpha: float, effect: float, clusters: int | None
+) -> Answer:
+    """Return the answer for right or wrong. `table`: both right, wins, losses, n; `effect` multiplies the variance."""
+    both, wins, losses, n = table
+    if clusters is None and rho == 1.0:
+        return *tango_bounds(wins, losses, n, alpha), mcnemar(wins, losses), mcnemar(losses, wins)
+    z = ratio_z(both, wins, losses, n, rho) / math.sqrt(effect)
+    if clusters is None:
+        critical, p_drop, p_gain = NORMAL.inv_cdf(1.0 - alpha), NORMAL.cdf(z), NORMAL.cdf(-z)
+    else:
+        from scipy.stats import t
 
-    return float(binom.sf(losses - 1, wins + losses, 0.5)) if wins + losses else 1.0
-
-
-def tango_z(wins: int, losses: int, n: int, margin: float) -> float:
-    """Return Tango's score statistic of H0: P(win) - P(loss) = -margin, for -1 < margin < 1.
-
-    Large values speak for a difference above -margin; at margin 0 it is McNemar's z.
-    """
-    a = 2.0 * n
-    b = -wins - losses - (2.0 * n - wins + losses) * margin
-    c = losses * margin * (1.0 + margin)
-    q = (math.sqrt(max(0.0, b * b - 4.0 * a * c)) - b) / (2.0 * a)
-    variance = n * (2.0 * q - margin * (1.0 + margin))
-    distance = wins - losses + n * margin
-    if variance <= 1e-12 * n:
-        return math.copysign(math.inf, distance) if abs(distance) > 1e-9 else 0.0
-    return distance / math.sqrt(variance)
-
-
-def tango_bounds(wins: int, losses: int, n: int, alpha: float) -> tuple[float, float]:
-    """Return the one-sided lower and upper bounds of P(win) - P(loss), each at level 1 - alpha."""
-    z = NormalDist().inv_cdf(1.0 - alpha)
-    return (
-        -_root(lambda margin: tango_z(wins, losses, n, margin) - z),
-        -_root(lambda margin: tango_z(wins, losses, n, margin) + z),
-    )
-
-
-def _root(rising: Callable[[float], float]) -> float:
-    """Return where a rising function of (-1, 1) crosses zero, by bisection to 1e-12."""
-    low, high = -1.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
-    return (low + high) / 2
+        critical = float(t.ppf(1.0 - alpha, clusters - 1)) * math.sqrt(effect)
+        p_drop, p_gain = float(t.cdf(z, clusters - 1)), float(t.sf(z, clusters - 1))
+    if rho == 1.0:
+        return *tango_within(wins, losses, n, critical), p_drop, p_gain
+    delta = ((both + wins) - rho * (both + losses)) / n
+    half = critical * math.sqrt(ratio_variance(both, wins, losses, n, rho) * effect) / n
+    return delta - half, delta + half, p_drop, p_gain
 
 
 def _cluster_sums(differences: Sequence[float], groups: Sequence[str] | None) -> tuple[Any, Any]:
@@ -165,7 +159,7 @@ def _clustered_se(sums: Any, sizes: Any, delta: float) -> float:
     return float(math.sqrt(count / (count - 1) * ((sums - sizes * delta) ** 2).sum()) / sizes.sum())
 
 
-def _student(delta: float, se: float, count: int, alpha: float) -> tuple[float, float, float, float]:
+def _student(delta: float, se: float, count: int, alpha: float) -> Answer:
     from scipy.stats import t
 
     if se == 0.0:
@@ -176,7 +170,7 @@ def _student(delta: float, se: float, count: int, alpha: float) -> tuple[float, 
     return delta - half, delta + half, float(t.cdf(delta / se, count - 1)), float(t.sf(delta / se, count - 1))
 
 
-def _sign_flip(sums: Any, sizes: Any, alpha: float) -> tuple[float, float, float, float]:
+def _sign_flip(sums: Any, sizes: Any, alpha: float) -> Answer:
     """Return (low, high, p_drop, p_gain) of the sign-flip permutation test by cluster (Fisher's randomisation)."""
     import numpy as np
 
@@ -197,6 +191,6 @@ def _sign_flip(sums: Any, sizes: Any, alpha: float) -> tuple[float, float, float
         return float((signs @ residues <= residues.sum() + 1e-12).mean())
 
     reach = float(np.abs(sums / sizes).max()) + 1.0
-    low = reach * _root(lambda x: p_above(x * reach) - alpha)
-    high = reach * _root(lambda x: alpha - p_below(x * reach))
+    low = reach * root(lambda x: p_above(x * reach) - alpha)
+    high = reach * root(lambda x: alpha - p_below(x * reach))
     return low, high, p_below(0.0), p_above(0.0)
