@@ -34,7 +34,8 @@ def markdown(text: str, width: int | None = 400) -> str:
 def code(text: str, width: int | None = 200) -> str:
     """Return `text` as HTML code, which may be copied: GitHub makes no mention and no reference of it."""
     shown = _entities(line(text, width)).replace("://", "&#58;//")
-    return f"<code>{re.sub('(?i)(www)[.]', r'\1&#46;', shown)}</code>"
+    shown = re.sub(r"(?i)(www)\.", r"\1&#46;", shown)
+    return f"<code>{shown}</code>"
 
 
 def command_value(text: str) -> str:

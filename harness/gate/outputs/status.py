@@ -37,8 +37,8 @@ def shown(verdict: Verdict) -> list[Check]:
 
 def tolerated(check: Check) -> bool:
     """Return whether a drop was detected and lies inside the margin: a PASS that deserves a warning."""
-    p, alpha = check.numbers.get("p_holm"), check.numbers.get("alpha")
-    return check.rule == "regression" and check.outcome == "PASS" and None not in (p, alpha) and p <= alpha  # type: ignore[operator]
+    p, alpha = check.numbers.get("p_holm", 1.0), check.numbers.get("alpha", 0.0)
+    return check.rule.startswith("regression") and check.outcome == "PASS" and p <= alpha
 
 
 def place(check: Check) -> str:
