@@ -34,6 +34,28 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What looking while the candidate answered has found: tests that hold under any looking (sequential mode)."""
+
+    share: float
+    """Part of alpha that the looks spend; the test at the end has the rest."""
+    n: int
+    """Pairs looked at, in the seeded order."""
+    of: int
+    """Pairs there would be."""
+    wins: int
+    losses: int
+    delta: float
+    """Mean difference so far; negative is worse."""
+    p_drop: float
+    """Anytime-valid p of "not worse than the reference"."""
+    p_margin: float | None = None
+    """Anytime-valid p of "worse by the margin or more"; None where that was not looked at."""
+    stopped: bool = False
+    """Whether the answer was known before the end, and the rest of the samples does not count."""
+
+
+@dataclass(frozen=True)
 class SuiteEvidence:
     """One suite of the candidate's run."""
 
@@ -54,6 +76,8 @@ class SuiteEvidence:
     """Name of a reference that is published -> its figure for this metric."""
     confidences: tuple[tuple[float, bool], ...] = ()
     """Multiple choice: (probability of the chosen answer among the choices, whether it is right)."""
+    looks: Looks | None = None
+    """None where there was only the test at the end."""
 
 
 @dataclass(frozen=True)
