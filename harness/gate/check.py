@@ -33,7 +33,7 @@ def check(
 ) -> None:
     """Return when a policy can be decided; `candidate` is the run, where there is one already.
 
-    `where` names the policy in errors, `folder` is where its files of figures lie, `data_folder` the suites' (`--data`).
+    `where` names the policy in errors; `folder` is where its files of figures lie, `data_folder` the suites' rows.
 
     Raises:
         UsageError: the first thing that is wrong, with the nearest right name.

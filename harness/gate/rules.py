@@ -21,6 +21,7 @@ from harness.gate.policy import Calibration, NonInferiority, Relative, SuitePoli
 from harness.gate.thresholds import absolute, against_figure
 from harness.stats import Contrast, contrast
 from harness.stats.paired import tango_z
+from harness.stats.power import needed
 
 
 def upward(wanted: SuitePolicy, held: SuiteEvidence) -> bool:
@@ -122,7 +123,8 @@ def calibrated(held: SuiteEvidence, rule: Calibration, level: Level) -> Finding:
     found = calibration.estimate(held.confidences, rule.bins, rule.max_ece, level.alpha)
     numbers = {"n": found.n, "bins": rule.bins, "p": found.p_above}
     if found.high > rule.max_ece and (found.value != rule.max_ece):
-        numbers["needed"] = math.ceil(found.n * ((found.high - found.low) / 2 / (found.value - rule.max_ece)) ** 2)
+        ratio = (found.high - found.low) / 2 / (found.value - rule.max_ece)
+        numbers["needed"] = max(found.n + 1, math.ceil(found.n * ratio**2))
     note = "expected calibration error"
     return Finding(
         held.suite, "calibration", found.value, rule.max_ece, found.low, found.high, found.high <= rule.max_ece,
@@ -138,10 +140,17 @@ def _paired(pairs: Pairs, up: bool, alpha: float, rho: float = 1.0) -> Contrast:
 
 def _p_below(pairs: Pairs, found: Contrast, up: bool, at: float) -> float:
     """Return the one-sided p of "the difference is at least `at`", by the method of `found`."""
+    if found.method not in ("tango", "clustered tango"):
+        first, second = (pairs.reference, pairs.candidate) if up else (pairs.candidate, pairs.reference)
+        return contrast([x + at for x in first], second, pairs.clusters, found.alpha).p_drop
+    z = tango_z(found.wins, found.losses, found.n, -at)
     if found.method == "tango":
-        return NORMAL.cdf(tango_z(found.wins, found.losses, found.n, -at))
-    first, second = (pairs.reference, pairs.candidate) if up else (pairs.candidate, pairs.reference)
-    return contrast([x + at for x in first], second, pairs.clusters, found.alpha).p_drop
+        return NORMAL.cdf(z)
+    from scipy.stats import t
+
+    single = math.sqrt(max(0.0, found.psi - found.delta**2) / found.n)
+    effect = max(1.0, (found.se / single) ** 2) if single else 1.0
+    return float(t.cdf(z / math.sqrt(effect), found.clusters - 1))
 
 
 def _unpaired(pairs: Pairs, name: str) -> str:
@@ -159,12 +168,12 @@ def _numbers(found: Contrast, up: bool) -> dict[str, float]:
 
 
 def _needed(found: Contrast, margin: float, level: Level) -> dict[str, float]:
-    """Return the samples that show non-inferiority of an equal model (F7), or at the observed difference if those
-    are there already."""
+    """Return the samples that show non-inferiority of an equal model; with so many, those at the observed difference.
+
+    Formula F7, by `stats.power.needed`; clusters and other values than right or wrong enter by their variance.
+    """
     spread = found.psi if found.method == "tango" else found.n * found.se**2
-    equal = level.reach**2 * spread / margin**2
-    least = level.z**2 * (1 - margin) / margin  # Tango's bound without any discordant pair
-    needed = max(equal, least)
-    if needed > found.n:
-        return {"needed": math.ceil(needed)} if math.isfinite(needed) else {}
-    return settled_by(found.n, found.se, margin + found.delta, level)
+    if not math.isfinite(spread):
+        return {}
+    wanted = needed(spread, margin, level.alpha, level.power)
+    return {"needed": wanted} if wanted > found.n else settled_by(found.n, found.se, margin + found.delta, level)

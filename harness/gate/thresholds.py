@@ -10,6 +10,7 @@ of its own: bounds are put together by MOVER (Zou and Donner 2008, Statistics in
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from harness.gate.evidence import Figure, SuiteEvidence
 from harness.gate.finding import NORMAL, Finding, Level, settled_by
@@ -33,33 +34,67 @@ def absolute(held: SuiteEvidence, rule: Absolute, level: Level) -> Finding:
 
 
 def _threshold(held: SuiteEvidence, rule: str, bound: float, at_least: bool, level: Level) -> Finding:
-    """Return whether the mean is proven to be at least (at most) a constant: Wilson for shares, else by clusters."""
-    n = len(held.values)
-    value, low, high, se, method = estimate(held, level.alpha)
-    if method == "wilson":
-        spread = math.sqrt(bound * (1 - bound) / n) if 0 < bound < 1 else 0.0
-        distance = value - bound if at_least else bound - value
-        p = NORMAL.cdf(distance / spread) if spread else float(distance >= 0)
+    """Return whether the mean is proven to be at least (at most) a constant."""
+    n, values = len(held.values), held.values
+    found = estimate(held, level.alpha)
+    distance = found.value - bound if at_least else bound - found.value
+    if found.worth == 0 or distance >= 0 and not 0 < bound < 1:
+        p = 1.0
+    elif found.method.endswith("wilson"):
+        variance = bound * (1 - bound) / found.worth
+        p = found.below(distance / math.sqrt(variance)) if variance > 0 else 0.0
     else:
-        shifted = contrast([bound] * n, held.values, _groups(held), level.alpha)
+        shifted = contrast([bound] * n, values, held.clusters, level.alpha)
         p = shifted.p_drop if at_least else shifted.p_gain
-    kept = low >= bound if at_least else high <= bound
-    numbers = {"n": n, "p": p, "se": se, **({} if kept else settled_by(n, se, value - bound, level))}
-    return Finding(held.suite, rule, value, bound, low, high, kept, p, method, numbers)
+    kept = found.low >= bound if at_least else found.high <= bound
+    numbers = {"n": n, "clusters": found.clusters, "p": p}
+    numbers |= {"se": found.se} if math.isfinite(found.se) else {}
+    numbers |= {} if kept else settled_by(n, found.se, found.value - bound, level)
+    return Finding(held.suite, rule, found.value, bound, found.low, found.high, kept, p, found.method, numbers)
 
 
-def estimate(held: SuiteEvidence, alpha: float) -> tuple[float, float, float, float, str]:
-    """Return (mean, one-sided lower and upper bound, standard error, method) of a suite's values."""
-    n, groups = len(held.values), _groups(held)
-    if groups is None and set(held.values) <= {0.0, 1.0}:
-        share = wilson(math.fsum(held.values), n, NORMAL.inv_cdf(1 - alpha))
-        return share.value, share.low, share.high, math.sqrt(share.value * (1 - share.value) / n), "wilson"
-    found = contrast([0.0] * n, held.values, groups, alpha)
-    return found.delta, found.low, found.high, found.se, found.method
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a suite's values with one-sided bounds."""
+
+    value: float
+    low: float
+    high: float
+    se: float
+    clusters: int
+    worth: int
+    """Independent samples that the clustered ones are worth (Kish 1965, design effect)."""
+    method: str
+
+    def below(self, z: float) -> float:
+        """Return P(Z <= z): normal, or t where clusters were estimated from."""
+        if not self.method.startswith("clustered"):
+            return NORMAL.cdf(z)
+        from scipy.stats import t
+
+        return float(t.cdf(z, self.clusters - 1))
 
 
-def _groups(held: SuiteEvidence) -> tuple[str, ...] | None:
-    return held.clusters if held.clusters is not None and len(set(held.clusters)) < len(held.clusters) else None
+def estimate(held: SuiteEvidence, alpha: float) -> Mean:
+    """Return the mean of a suite's values: Wilson for right or wrong, its n divided by the clusters' design effect."""
+    values, n = held.values, len(held.values)
+    found = contrast([0.0] * n, values, held.clusters, alpha)
+    if not set(values) <= {0.0, 1.0}:
+        return Mean(found.delta, found.low, found.high, found.se, found.clusters, n, found.method)
+    share, clusters = math.fsum(values) / n, found.clusters
+    single = math.sqrt(share * (1 - share) / n)
+    if clusters == n:
+        whole = wilson(math.fsum(values), n, NORMAL.inv_cdf(1 - alpha))
+        return Mean(share, whole.low, whole.high, single, n, n, "wilson")
+    if clusters < 2:
+        return Mean(share, 0.0, 1.0, math.inf, clusters, 0, "one cluster: nothing is known of its spread, wilson")
+    from scipy.stats import t
+
+    effect = max(1.0, (found.se / single) ** 2) if single else n / clusters
+    worth = max(1, int(n / effect))
+    whole = wilson(share * worth, worth, float(t.ppf(1 - alpha, clusters - 1)))
+    se = single * math.sqrt(effect)
+    return Mean(share, whole.low, whole.high, se, clusters, worth, "clustered wilson")
 
 
 def against_figure(
@@ -77,16 +112,17 @@ def against_figure(
             held.suite, rule, constant.observed, bound, constant.low, constant.high, constant.kept, constant.p, note,
             numbers,
         )  # fmt: skip
-    value, low, high, se, method = estimate(held, level.alpha)
+    own = estimate(held, level.alpha)
     other = wilson(figure.value * figure.n, figure.n, level.z)
-    low = value - math.hypot(value - low, share * (other.high - other.value))
-    high = value + math.hypot(high - value, share * (other.value - other.low))
+    low = own.value - math.hypot(own.value - own.low, share * (other.high - other.value))
+    high = own.value + math.hypot(own.high - own.value, share * (other.value - other.low))
     noise = share * math.sqrt(other.value * (1 - other.value) / figure.n)
-    both = math.hypot(se, noise)
-    distance = value - bound if up else bound - value
+    both = math.hypot(own.se, noise)
+    distance = own.value - bound if up else bound - own.value
     p = NORMAL.cdf(distance / both) if both else float(distance >= 0)
     kept = low > bound if up else high < bound
-    numbers = {"n": len(held.values), "figure": figure.value, "figure_n": figure.n, "share": share, "p": p, "se": both}
-    numbers |= {} if kept else settled_by(len(held.values), se, distance, level, noise)
-    note = f"{said} (n={figure.n}); {method}, MOVER"
-    return Finding(held.suite, rule, value, bound, low, high, kept, p, note, numbers)
+    numbers = {"n": len(held.values), "figure": figure.value, "figure_n": figure.n, "share": share, "p": p}
+    numbers |= {"se": both} if math.isfinite(both) else {}
+    numbers |= {} if kept else settled_by(len(held.values), own.se, distance, level, noise)
+    note = f"{said} (n={figure.n}); {own.method}, MOVER"
+    return Finding(held.suite, rule, own.value, bound, low, high, kept, p, note, numbers)
