@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from harness.gate import budget
 from harness.gate.evidence import Evidence, SuiteEvidence
 from harness.gate.finding import Finding, Level
 from harness.gate.policy import Policy, SuitePolicy
@@ -32,6 +33,8 @@ SEVERITY: tuple[Outcome, ...] = ("PASS", "INCONCLUSIVE", "FAIL", "ERROR")
 
 def decide(policy: Policy, evidence: Evidence) -> Verdict:
     """Return what the gate says of a candidate. The same policy and evidence always give the same verdict."""
+    if evidence.loop and not budget.alpha_now(policy, evidence.looks):
+        return budget.refusal(policy, evidence.candidate, evidence.loop, evidence.looks)
     level = Level(alpha_of(policy, evidence), policy.defaults.power)
     sound: dict[str, list[Check]] = {}
     found: dict[str, list[Finding]] = {}
@@ -43,7 +46,7 @@ def decide(policy: Policy, evidence: Evidence) -> Verdict:
         found[name] = findings(wanted, held, level)
         sound[name] = soundness(policy, wanted, held)
     adjusted = adjust([finding for several in found.values() for finding in several])
-    checks = [*budget(policy, evidence), *limits(policy, evidence)]
+    checks = [*looked(policy, evidence), *limits(policy, evidence)]
     for name, wanted in policy.suites.items():
         weighed = tolerated([weigh(f, adjusted, level) for f in found[name]], wanted)
         checks += [replace(check, required=wanted.required) for check in (*sound[name], *weighed)]
@@ -53,7 +56,7 @@ def decide(policy: Policy, evidence: Evidence) -> Verdict:
 
 def alpha_of(policy: Policy, evidence: Evidence) -> float:
     """Return the one-sided error rate of each promise: a loop's looks share alpha (Bonferroni)."""
-    return policy.defaults.alpha / policy.budget.looks if evidence.loop else policy.defaults.alpha
+    return budget.alpha_now(policy, evidence.looks) if evidence.loop else policy.defaults.alpha
 
 
 def worst(checks: Sequence[Check]) -> Outcome:
@@ -64,6 +67,8 @@ def worst(checks: Sequence[Check]) -> Outcome:
 def exit_code(verdict: Verdict, policy: Policy) -> int:
     """Return 0 PASS, 1 FAIL, 4 ERROR, and of INCONCLUSIVE 3, or what `on_inconclusive` makes of it."""
     unknown = {"report": 3, "fail": 1, "pass": 0}[policy.defaults.on_inconclusive]
+    if any(check.rule == "budget" and check.outcome != "PASS" for check in verdict.checks):
+        unknown = unknown or 3  # nobody looked: no mapping makes that a pass
     return {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": unknown, "ERROR": 4}[verdict.outcome]
 
 
@@ -177,17 +182,9 @@ def limits(policy: Policy, evidence: Evidence) -> list[Check]:
     return checks
 
 
-def budget(policy: Policy, evidence: Evidence) -> list[Check]:
+def looked(policy: Policy, evidence: Evidence) -> list[Check]:
     """Return whether a loop may still look at this gate; nothing where no loop does."""
-    if not evidence.loop:
-        return []
-    used, most = evidence.looks, policy.budget.looks
-    numbers = {"looks": used, "alpha": alpha_of(policy, evidence)}
-    if used < most:
-        note = f"look {used + 1} of {most} of the loop {evidence.loop!r}"
-        return [Check("", "budget", "PASS", used + 1, most, note=note, numbers=numbers)]
-    note = f"the loop {evidence.loop!r} has used its {most} looks: it needs samples that it never saw, or a new policy"
-    return [Check("", "budget", "INCONCLUSIVE", used + 1, most, note=note, numbers=numbers)]
+    return [budget.check(policy, evidence.loop, evidence.looks)] if evidence.loop else []
 
 
 def summary(checks: Sequence[Check]) -> str:

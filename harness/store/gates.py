@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
@@ -33,9 +33,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 """What a baseline may be called."""
 
 
-def add(database: Database, verdict: Verdict, **columns: Any) -> str:
+def add(
+    database: Database,
+    verdict: Verdict,
+    guard: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+    **columns: Any,
+) -> str:
     """Store a verdict with its checks in one transaction; return its id (`gate-` and ten hex digits).
 
+    `guard` is called inside the transaction before anything is written; when it raises nothing is.
     `columns`: of the table `gates`; candidate, reference, outcome, note and time are the verdict's where not given.
 
     Raises:
@@ -49,6 +55,8 @@ def add(database: Database, verdict: Verdict, **columns: Any) -> str:
         "note": verdict.note, "decided_at": now(),
     }  # fmt: skip
     with database.write() as connection:
+        if guard is not None:
+            guard(connection)
         _insert(connection, "gates", own | columns)
         for place, check in enumerate(verdict.checks):
             _insert(connection, "checks", {"gate_id": gate_id, "place": place, **_check_row(check)})
