@@ -178,6 +178,8 @@ class Evaluation:
             spec = self.config.model or self.model.spec
             suites = tuple(part.suite.name for part in self.wanted)
             stored = {**self.frozen, "can": sorted(self.model.can), "data": self.config.data}
+            # Part of the digest already; by name, so that a gate finds where the adapter came from.
+            stored["adapter"] = self.config.settings.get("adapter", "")
             run = Run(self.run_id, self.config.name, spec, self.model.digest, stored, suites, started)
             for part in self.wanted:
                 write.add_samples(self.database, part.samples)
