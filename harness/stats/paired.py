@@ -12,8 +12,9 @@ Which method answers is decided by the numbers alone, and named in the result:
   variance over that of independent samples, at least 1), t with C - 1 degrees of freedom.
 - `t`, `clustered t`: all other values; the variance is that of cluster sums with the factor C / (C - 1) (Miller 2024,
   arXiv 2411.00640, section 2.2), t with C - 1 degrees of freedom.
-- `sign flip`: other values, or clusters, fewer than 30: signs of cluster sums are flipped, all ways up to 13 clusters,
-  8,192 seeded ways above; bounds by inverting the test.
+- `sign flip`: other values, or clusters, fewer than 30 (`signflip`).
+- Differences without any spread get the bounds that right or wrong would have if no pair differed, z^2 / (n + z^2) to
+  either side: two equal columns are no proof of equality, least of all short ones.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
-from harness.stats.proportions import mcnemar, ratio_variance, ratio_z, root, tango_bounds, tango_within, tango_z
+from harness.stats.proportions import mcnemar, ratio_variance, ratio_z, tango_bounds, tango_within, tango_z
+from harness.stats.signflip import sign_flip
 
 __all__ = ["Contrast", "contrast", "mcnemar", "tango_bounds", "tango_z"]
 
@@ -34,8 +36,8 @@ Answer = tuple[float, float, float, float]
 NORMAL = NormalDist()
 FEW = 30
 """Below so many clusters the t distribution is not trusted."""
-EXACT, DRAWN = 13, 8192
-"""Clusters up to which all signs are tried, and ways drawn above."""
+SPREAD = 1e-12
+"""A standard error below is rounding."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Contrast:
     candidate: float
     delta: float
     low: float
-    """One-sided lower bound of delta at 1 - alpha."""
+    """One-sided lower bound of delta at 1 - alpha; -inf where there are too few clusters for any."""
     high: float
     """One-sided upper bound of delta at 1 - alpha."""
     p_drop: float
@@ -87,37 +89,44 @@ def contrast(
     delta is then the mean of candidate - rho * reference, and its noise includes the reference's.
 
     Raises:
-        ValueError: unequal lengths, or no sample.
+        ValueError: unequal lengths, no sample, or a value that is not a finite number.
     """
-    if len(reference) != len(candidate) or not reference:
-        raise ValueError(f"{len(reference)} and {len(candidate)} values cannot be paired")
+    _check(reference, candidate, clusters)
     n = len(reference)
-    differences = [y - rho * x for x, y in zip(reference, candidate, strict=True)]
     wins = sum(y > x for x, y in zip(reference, candidate, strict=True))
     losses = sum(y < x for x, y in zip(reference, candidate, strict=True))
     groups = clusters if clusters is not None and len(set(clusters)) < n else None
     count = n if groups is None else len(set(groups))
-    binary = set(reference) <= {0.0, 1.0} and set(candidate) <= {0.0, 1.0} and (groups is None or count >= FEW)
+    differences = [y - rho * x for x, y in zip(reference, candidate, strict=True)]
     delta = math.fsum(differences) / n
     sums, sizes = _cluster_sums(differences, groups)
     se = _clustered_se(sums, sizes, delta)
-    if binary:
-        method: Method = "tango" if rho == 1.0 else "ratio score"
+    method: Method
+    if set(reference) <= {0.0, 1.0} and set(candidate) <= {0.0, 1.0} and (groups is None or count >= FEW):
+        method = "tango" if rho == 1.0 else "ratio score"
         single = math.sqrt(max(0.0, math.fsum(d * d for d in differences) - n * delta * delta)) / n
         effect = 1.0 if groups is None or single == 0.0 else max(1.0, (se / single) ** 2)
         se = single * math.sqrt(effect)
         both = sum(x == y == 1.0 for x, y in zip(reference, candidate, strict=True))
         answer = _by_score((both, wins, losses, n), rho, alpha, effect, None if groups is None else count)
-    elif count < FEW:
-        method, answer = "sign flip", _sign_flip(sums, sizes, alpha)
     else:
-        method, answer = "t", _student(delta, se, count, alpha)
+        method = "sign flip" if count < FEW else "t"
+        answer = _by_spread(sums, sizes, delta, se, alpha)
     if groups is not None and method != "sign flip":
         method = f"clustered {method}"  # type: ignore[assignment]
     return Contrast(
         n, count, math.fsum(reference) / n, math.fsum(candidate) / n, delta, *answer,
         wins, losses, n - wins - losses, se, alpha, method,
     )  # fmt: skip
+
+
+def _check(reference: Sequence[float], candidate: Sequence[float], clusters: Sequence[str] | None) -> None:
+    n = len(reference)
+    if len(candidate) != n or n == 0 or (clusters is not None and len(clusters) != n):
+        named = "" if clusters is None else f" with {len(clusters)} names of clusters"
+        raise ValueError(f"{n} and {len(candidate)} values{named} cannot be paired")
+    if not all(map(math.isfinite, reference)) or not all(map(math.isfinite, candidate)):
+        raise ValueError("a value to be compared is not a finite number")
 
 
 def _by_score(
@@ -159,38 +168,16 @@ def _clustered_se(sums: Any, sizes: Any, delta: float) -> float:
     return float(math.sqrt(count / (count - 1) * ((sums - sizes * delta) ** 2).sum()) / sizes.sum())
 
 
-def _student(delta: float, se: float, count: int, alpha: float) -> Answer:
+def _by_spread(sums: Any, sizes: Any, delta: float, se: float, alpha: float) -> Answer:
+    """Return the answer from how far clusters lie apart: the t test, sign flips of few, signs alone where they agree."""
+    count = len(sums)
+    if se < SPREAD:
+        p, z = 0.5**count, NORMAL.inv_cdf(1.0 - alpha)
+        half = z * z / (float(sizes.sum()) + z * z) if p <= alpha else math.inf
+        return delta - half, delta + half, p if delta < -SPREAD else 1.0, p if delta > SPREAD else 1.0
+    if count < FEW:
+        return sign_flip(sums, sizes, alpha)
     from scipy.stats import t
 
-    if se == 0.0:
-        # Every sample differs by the same: no more can be said than by their signs.
-        p = 0.5**count
-        return delta, delta, p if delta < 0 else 1.0, p if delta > 0 else 1.0
     half = float(t.ppf(1.0 - alpha, count - 1)) * se
     return delta - half, delta + half, float(t.cdf(delta / se, count - 1)), float(t.sf(delta / se, count - 1))
-
-
-def _sign_flip(sums: Any, sizes: Any, alpha: float) -> Answer:
-    """Return (low, high, p_drop, p_gain) of the sign-flip permutation test by cluster (Fisher's randomisation)."""
-    import numpy as np
-
-    count = len(sums)
-    if count <= EXACT:
-        signs = 1.0 - 2.0 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
-    else:
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(DRAWN, count))
-        signs[0] = 1.0
-
-    def p_above(at: float) -> float:
-        """Return the p of H0 "delta <= at" against above."""
-        residues = sums - at * sizes
-        return float((signs @ residues >= residues.sum() - 1e-12).mean())
-
-    def p_below(at: float) -> float:
-        residues = sums - at * sizes
-        return float((signs @ residues <= residues.sum() + 1e-12).mean())
-
-    reach = float(np.abs(sums / sizes).max()) + 1.0
-    low = reach * root(lambda x: p_above(x * reach) - alpha)
-    high = reach * root(lambda x: alpha - p_below(x * reach))
-    return low, high, p_below(0.0), p_above(0.0)
