@@ -7,7 +7,7 @@ import sys
 import typer
 
 from harness import __version__
-from harness.cli import baseline, bench, compare, doctor, evaluate, listing, query, rescore, sandbox, show
+from harness.cli import baseline, bench, compare, doctor, evaluate, listing, query, rescore, sandbox, show, watch
 
 app = typer.Typer(
     name="harness",
@@ -26,6 +26,7 @@ app.command("list")(listing.run)
 app.command("query")(query.run)
 app.command("sandbox")(sandbox.run)
 app.command("bench")(bench.run)
+app.command("watch")(watch.run)
 app.command("doctor")(doctor.run)
 
 
