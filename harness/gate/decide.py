@@ -18,11 +18,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.gate import budget
+from harness.gate import budget, looks
 from harness.gate.evidence import Evidence, SuiteEvidence
 from harness.gate.finding import Finding, Level
 from harness.gate.policy import Policy, SuitePolicy
-from harness.gate.rules import findings
 from harness.sandbox.verdict import LEVELS
 from harness.stats import holm
 from harness.types import Check, Outcome, Verdict
@@ -43,7 +42,7 @@ def decide(policy: Policy, evidence: Evidence) -> Verdict:
         if held is None:
             sound[name], found[name] = [Check(name, "items", "ERROR", note="the run has no such suite")], []
             continue
-        found[name] = findings(wanted, held, level)
+        found[name] = looks.found(wanted, held, level)
         sound[name] = soundness(policy, wanted, held)
     adjusted = adjust([finding for several in found.values() for finding in several])
     checks = [*looked(policy, evidence), *limits(policy, evidence)]
@@ -146,6 +145,8 @@ def _faults(policy: Policy, wanted: SuitePolicy, held: SuiteEvidence) -> Check:
 
 def _items(policy: Policy, wanted: SuitePolicy, held: SuiteEvidence) -> Check:
     least = policy.defaults.min_items if wanted.min_items is None else wanted.min_items
+    if held.looks is not None and held.looks.stopped:
+        least = min(least, policy.sequential.min_items)
     counts = {"scored samples": len(held.values)}
     used = {"reference", "previous"} | {r.to for r in (wanted.relative, wanted.non_inferiority) if r is not None}
     counts |= {f"pairs with {name}": len(pairs.reference) for name, pairs in held.pairs.items() if name in used}

@@ -14,6 +14,7 @@ side than in the official order.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -81,6 +82,12 @@ class Follower:
     def note(self) -> str:
         """What a stopped suite leaves behind."""
         return f"{self.suite}: decided by the gate after {self.told} of {len(self.order)}"
+
+
+def told(note: str, suite: str) -> int | None:
+    """Return after how many records a run's note says that the gate stopped a suite; None where it did not."""
+    found = re.search(rf"(?:^|; ){re.escape(suite)}: decided by the gate after (\d+) of ", note)
+    return int(found[1]) if found else None
 
 
 def scored(database: Database, run_id: str, suite: str) -> list[Record]:
