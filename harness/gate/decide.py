@@ -138,9 +138,7 @@ def _faults(policy: Policy, wanted: SuitePolicy, held: SuiteEvidence) -> Check:
     kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(held.faults.items(), key=lambda pair: (-pair[1], pair[0])))
     note = f"{count} of {held.wanted} records have no score: {kinds}" if count else ""
     numbers = {"faults": count, "wanted": held.wanted}
-    return Check(
-        held.suite, "faults", "ERROR" if share > most else "PASS", share, most, high=share, note=note, numbers=numbers
-    )
+    return Check(held.suite, "faults", "ERROR" if share > most else "PASS", share, most, note=note, numbers=numbers)
 
 
 def _items(policy: Policy, wanted: SuitePolicy, held: SuiteEvidence) -> Check:

@@ -1,0 +1,190 @@
+"""`harness gate CANDIDATE --policy gates.yaml`: may this checkpoint ship?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
+from harness.cli.evaluate import parse_settings
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.gate.judge import Judged, Terms
+    from harness.store import Database
+    from harness.types import Check
+
+COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow", "ERROR": "bold magenta"}
+
+
+@command
+def run(
+    candidate: Annotated[str | None, typer.Argument(help="A stored run (id, name, baseline), or a model.")] = None,
+    policy: Annotated[str | None, typer.Option("--policy", "-p", help="YAML file, or classic.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Reference in place of the policy's: a baseline or run.")] = None,
+    split: Annotated[str | None, typer.Option(help="dev, test or all. Default: the policy's.")] = None,
+    sealed: Annotated[bool, typer.Option("--sealed", help="Count test samples only.")] = False,
+    loop: Annotated[str, typer.Option(help="Name of the improvement loop that looks; spends its budget.")] = "",
+    sequential: Annotated[bool, typer.Option("--sequential", help="Stop asking once the answer is known.")] = False,
+    data: Annotated[
+        str | None, typer.Option(help="Folder with <suite>/<official files>. Default: HARNESS_DATA.")
+    ] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value for the model.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Samples per suite, for a model.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML there.")] = None,
+    comment: Annotated[Path | None, typer.Option(help="Write Markdown for a pull-request comment there.")] = None,
+    github: Annotated[bool, typer.Option("--github", help="Step summary, outputs and annotations.")] = False,
+    selftest: Annotated[bool, typer.Option("--selftest", help="Measure the gate's own error rates and power.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With --selftest: fewer settings.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    db: Db = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Hold a policy's promises against a run, or a model (evaluated first), with known error rates.
+
+    Exit codes: 0 PASS, 1 FAIL, 2 wrong usage or policy, 3 INCONCLUSIVE (the policy may map it), 4 ERROR.
+    """
+    if selftest:
+        return _selftest(quick, as_json)
+    if candidate is None or policy is None:
+        missing = "CANDIDATE" if candidate is None else "--policy"
+        what = f"{missing} is missing"
+        raise UsageError(what, "a run or model, and a policy", "type: harness gate MODEL --policy classic")
+    from harness.gate.judge import Terms
+    from harness.store import Database
+
+    terms = Terms.read(policy, baseline, sequential)
+    asked = Asked(data, parse_settings(settings or []), limit, _split(split), sealed, loop, quiet)
+    judged = asked.judge(Database.at(db), terms, candidate, people(as_json))
+    _publish(judged, terms, junit, comment)
+    _show(judged, terms, as_json, github)
+    return int(judged.row["exit_code"])
+
+
+def _split(split: str | None) -> str | None:
+    if split not in (None, "dev", "test", "all"):
+        raise UsageError(f"--split {split!r}", "dev, test or all", "type: --split test")
+    return split
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says about a candidate."""
+
+    data: str | None
+    settings: Mapping[str, str]
+    limit: int | None
+    split: str | None
+    sealed: bool
+    loop: str
+    quiet: bool
+
+    def judge(self, database: Database, terms: Terms, candidate: str, console: Any) -> Judged:
+        """Return the verdict: every cheap check, then the evaluation where the candidate is a model, then the decision.
+
+        Raises:
+            UsageError: policy, references or candidate are wrong; found before the first token.
+        """
+        from harness.gate import judge
+        from harness.gate.check import check
+
+        run_id = judge.candidate_run(database, candidate)
+        said = f"the run {run_id}" if run_id else f"the model {candidate}, evaluated first"
+        if not self.quiet:
+            console.print(f"[dim]candidate:[/] {escape(printable(said))}")
+        check(terms.policy, terms.named, database, terms.folder, run_id, self.data)
+        if run_id is None:
+            run_id = self._evaluate(database, terms, candidate)
+        elif self.settings or self.limit is not None:
+            raise UsageError(
+                f"{candidate!r} is a stored run: --set and --limit say nothing about it",
+                "a model, or no such option",
+                "type: harness list runs",
+            )
+        return judge.judge(database, terms, run_id, self.split, self.sealed, self.loop)
+
+    def _evaluate(self, database: Database, terms: Terms, model: str) -> str:
+        from harness.gate import sequential
+        from harness.gate.judge import evaluation
+        from harness.runner import evaluate
+        from harness.runner.progress import Meter
+
+        split = "test" if self.sealed else self.split
+        config = evaluation(terms.policy, model, self.settings, self.data, self.limit, split)
+        meter = Meter(quiet=self.quiet)
+        if terms.policy.sequential.enabled:
+            return sequential.ask(terms.policy, config, database, self.loop, self.sealed, meter=meter).run_id
+        return evaluate(config, database, meter=meter).run_id
+
+
+def _publish(judged: Judged, terms: Terms, junit: Path | None, comment: Path | None) -> None:
+    from harness.gate import outputs
+
+    if junit is not None:
+        outputs.write_junit(junit, judged.verdict, terms.policy.defaults.on_inconclusive)
+    if comment is not None:
+        comment.parent.mkdir(parents=True, exist_ok=True)
+        comment.write_text(outputs.comment(judged.verdict, terms.named), encoding="utf-8")
+
+
+def _show(judged: Judged, terms: Terms, as_json: bool, github: bool) -> None:
+    """Print the verdict; a workflow that reads the log obeys our annotations only, never a line of a model's text."""
+    from harness.gate import outputs
+
+    console = people(as_json)
+
+    def line(text: str) -> None:
+        print(text, file=sys.stderr if as_json else sys.stdout)
+
+    with outputs.muted(line) if github else nullcontext():
+        print_verdict(console, judged)
+    if github:
+        for annotation in outputs.publish(judged.verdict, terms.policy.defaults.on_inconclusive):
+            line(annotation)
+    if as_json:
+        emit(outputs.document(judged.verdict, judged.row))
+
+
+def print_verdict(console: Any, judged: Judged) -> None:
+    """Print a row a check, worst last, and the verdict."""
+    from harness.gate.outputs.table import number
+
+    verdict = judged.verdict
+    numbers = ("observed", "required", "low", "high")
+    table = plain_table("", "suite", "rule", *numbers, "what it means", right=numbers)
+    for check in verdict.checks:
+        colour = COLOURS[check.outcome] if check.required else "dim"
+        table.add_row(
+            f"[{colour}]{check.outcome}[/]", escape(printable(check.suite)), escape(printable(check.rule)),
+            *(number(value) if value is not None else "" for value in _figures(check)), escape(printable(check.note)),
+        )  # fmt: skip
+    console.print(table)
+    against = f" against {verdict.baseline}" if verdict.baseline else ""
+    console.print(
+        f"[{COLOURS[verdict.outcome]}]{verdict.outcome}[/] {escape(printable(f'{verdict.candidate}{against}'))}:"
+        f" {escape(printable(verdict.note))}"
+    )
+    console.print(f"[dim]{verdict.id}, exit code {judged.row['exit_code']}[/]")
+
+
+def _figures(check: Check) -> tuple[float | None, ...]:
+    return check.observed, check.bound, check.low, check.high
+
+
+def _selftest(quick: bool, as_json: bool) -> int:
+    from harness.gate import selftest
+
+    report = selftest.run(quick=quick)
+    for row in selftest.table(report):
+        people(as_json).print(escape(row))
+    if as_json:
+        emit(selftest.document(report))
+    return 0 if report.ok else 1
