@@ -18,11 +18,11 @@ of that. Overlapping candidates make it conservative, but no sharper bound holds
 looks passes a candidate that is truly worse by the margin (500 samples, discordance .15, alpha .05, 4,000 loops;
 `pytest tests/gate/test_budget_error.py -s` prints them; standard error .003 where it is small):
 
-    the loop's next candidate                                         undivided   alpha / looks   harmonic
-    new each time                                                          .40             .04        .04
-    a fifth of the last one's answers drawn again                          .22             .03        .03
-    likewise, from the last that was not a FAIL                            .29             .05        .04
-    likewise, from the best so far *by the difference printed*             .49             .12        .07
+    the loop's next candidate                                          undivided   alpha / looks   harmonic
+    new each time                                                          .41           .045         .046
+    from the last, a fifth of its answers drawn again                      .22           .028         .029
+    from the last that was no FAIL, likewise                               .24           .035         .034
+    climbs on the difference printed: from the best so far                 .47           .110         .063
 
 The bound holds while a loop hears outcomes. One that climbs on the printed numbers fits the sealed samples themselves,
 and no division of alpha among tens of looks mends that: show a loop the outcome, not the figures.
@@ -89,7 +89,9 @@ def looks(database: Database, policy: Policy, loop: str) -> int:
         return _used(connection, policy, loop)
 
 
-def record(database: Database, policy: Policy, verdict: Verdict, loop: str = "", **columns: Any) -> tuple[str, Verdict]:
+def record(
+    database: Database, policy: Policy, verdict: Verdict, /, loop: str = "", **columns: Any
+) -> tuple[str, Verdict]:
     """Store a verdict; return (gate id, the verdict that holds).
 
     They differ when another gate of the loop took the last look meanwhile: count and row are one transaction, so of two
