@@ -18,7 +18,7 @@ COUNTS = (
 
 def figures(check: Check) -> str:
     """Return `-0.0410 [-0.0630, -0.0190], required -0.0100`: what was observed, with what is known of it."""
-    interval = "" if check.low is None and check.high is None else f" [{number(check.low)}, {number(check.high)}]"
+    interval = "" if check.low is None or check.high is None else f" [{number(check.low)}, {number(check.high)}]"
     observed = "" if check.observed is None else number(check.observed)
     required = "" if check.bound is None else f"required {number(check.bound)}"
     return ", ".join(part for part in ((observed + interval).strip(), required) if part)
