@@ -2,7 +2,7 @@
 
     held = conditions(Database.at(None), "gates.yaml", "out", baseline="main")
     held.digest            a checkpoint is judged once under equal conditions
-    held.evaluation("hf:out/checkpoint-10", {})         how `policy.evaluate` has it evaluated
+    held.evaluation("hf:out/checkpoint-10")         how the policy has it evaluated
 
 Everything wrong with them is found here, before a model is opened.
 """
@@ -11,17 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.config import EvalConfig
+from harness.contracts import Model
 from harness.errors import UsageError, nearest
-from harness.gate import check, policy
+from harness.gate import sequential
+from harness.gate.check import check
+from harness.gate.judge import Terms, evaluation
 from harness.hashing import digest
 from harness.models.gguf.settings import GGUFSettings
 from harness.models.hf.loading import HFSettings
-from harness.runner import plan
+from harness.runner import evaluate, plan
 from harness.runner.place import check_room
+from harness.runner.progress import Meter
 from harness.store import Database
+from harness.types import EMPTY
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,8 @@ class Conditions:
     """Built by `conditions`."""
 
     database: Database
-    policy: policy.Policy
-    """With the reference that `--baseline` names."""
-    named: str
-    """The policy as it was typed."""
+    terms: Terms
+    """The policy, with the reference that `--baseline` names."""
     folder: str
     """What is watched, or the output folder of the training."""
     base: str = ""
@@ -43,22 +45,22 @@ class Conditions:
     @property
     def digest(self) -> str:
         """Identity of policy, references, base and settings."""
-        return digest(self.policy.model_dump(mode="json"), self.base, dict(self.settings))
+        return digest(self.terms.policy.model_dump(mode="json"), self.base, dict(self.settings))
 
-    @property
-    def file(self) -> Path:
-        """The policy's file; files of published figures lie relative to its folder."""
-        return policy.CLASSIC if self.named == "classic" and not Path(self.named).exists() else Path(self.named)
+    def evaluation(self, model: str, settings: Mapping[str, str] = EMPTY, name: str = "") -> EvalConfig:
+        """Return how a model is evaluated under the policy; `settings` come on top of those for all."""
+        config = evaluation(self.terms.policy, model, {**self.settings, **settings}, self.data)
+        return config.model_copy(update={"name": name})
 
-    def evaluation(self, model: str, settings: Mapping[str, str], name: str = "") -> EvalConfig:
-        """Return how a model is evaluated under the policy."""
-        wanted = self.policy.evaluate
-        return EvalConfig(
-            model=model, suites=list(self.policy.suites), limit=wanted.limit, samples=wanted.samples,
-            split=wanted.split, prompt=wanted.prompt, seed=wanted.seed, temperature=wanted.temperature,
-            max_tokens=wanted.max_tokens, settings={**wanted.settings, **settings}, judges=wanted.judges,
-            data=self.data, name=name,
-        )  # fmt: skip
+    def ask(self, config: EvalConfig, model: Model, meter: Meter) -> str:
+        """Evaluate an open model, to the end or until its answer is known, and return the run's id.
+
+        Raises:
+            HarnessError: as `runner.evaluate`.
+        """
+        if self.terms.policy.sequential.enabled:
+            return sequential.ask(self.terms.policy, config, self.database, model=model, meter=meter).run_id
+        return evaluate(config, self.database, model, meter=meter).run_id
 
 
 def conditions(
@@ -76,15 +78,13 @@ def conditions(
         UsageError: a policy, reference, suite, data set or setting that is not there; names the nearest.
         InfrastructureError: the results cannot be written, or no sandbox works where one is needed.
     """
-    read = policy.load(named)
-    if baseline is not None:
-        read = read.model_copy(update={"reference": policy.Reference(run=baseline)})
-    found = Conditions(database, read, named, folder, base, dict(settings or {}), data)
+    terms = Terms.read(named, baseline)
+    found = Conditions(database, terms, folder, base, dict(settings or {}), data)
     known = set(HFSettings.model_fields) | set(GGUFSettings.model_fields)
     for name in found.settings:
         if name not in known:
             raise UsageError(f"--set: unknown key {name!r}", nearest(name, known), "mend it and run the same command")
     check_room(database)
-    check.check(read, named, database, found.file.parent, data_folder=data)
-    plan.parts(found.evaluation("", {}))
+    check(terms.policy, named, database, terms.folder, data_folder=data)
+    plan.parts(found.evaluation(""))
     return found

@@ -13,19 +13,14 @@ Three things can go wrong, and they are told apart:
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness import registry
 from harness.config import EvalConfig
 from harness.errors import InfrastructureError, MissingPackage, UsageError
-from harness.gate import budget
-from harness.gate.decide import decide, exit_code
-from harness.gate.gather import gather
-from harness.gate.seal import why_run
-from harness.runner import evaluate
+from harness.gate import judge as gate
 from harness.runner.progress import Meter
-from harness.store import checkpoints, read
-from harness.types import Verdict
+from harness.store import checkpoints
 from harness.watch.checkpoints import Checkpoint
 from harness.watch.conditions import Conditions
 
@@ -81,7 +76,7 @@ def judge(checkpoint: Checkpoint, content: str, conditions: Conditions, meter: M
     with model:
         if checkpoint.stamp() != stamp:
             raise Unsteady
-        run_id = evaluate(config, conditions.database, model, meter=meter).run_id
+        run_id = conditions.ask(config, model, meter)
     return record(checkpoint, content, conditions, run_id)
 
 
@@ -93,7 +88,7 @@ def config_of(checkpoint: Checkpoint, conditions: Conditions) -> EvalConfig:
     """
     place = str(checkpoint.path)
     if not checkpoint.is_adapter:
-        return conditions.evaluation(f"{checkpoint.kind}:{place}", conditions.settings)
+        return conditions.evaluation(f"{checkpoint.kind}:{place}")
     base = conditions.base or checkpoint.base()
     if not base:
         raise UsageError(f"nothing tells the base of the adapter {place!r}", "a base", "type: --base MODEL")
@@ -104,35 +99,23 @@ def config_of(checkpoint: Checkpoint, conditions: Conditions) -> EvalConfig:
     spec = base if base.partition(":")[0] in known else f"hf:{base}"
     # The base alone would not tell checkpoints apart in lists of runs.
     name = f"{checkpoint.path.parent.name}/{checkpoint.path.name}"
-    return conditions.evaluation(spec, {**conditions.settings, "adapter": place}, name)
-
-
-def gate(conditions: Conditions, run_id: str) -> tuple[str, Verdict]:
-    """Return (gate id, verdict) of a run, decided and stored."""
-    database, policy = conditions.database, conditions.policy
-    sealed = bool(why_run(database, run_id))
-    split = "test" if sealed else policy.evaluate.split
-    verdict = decide(policy, gather(database, policy, run_id, split, sealed, folder=conditions.file.parent))
-    run = read.run(database, run_id)
-    return budget.record(
-        database, policy, verdict, model=run["model"], model_digest=run["model_digest"], policy=conditions.named,
-        policy_text=conditions.file.read_text(encoding="utf-8"), split=split, sealed=sealed, way="fixed",
-    )  # fmt: skip
+    return conditions.evaluation(spec, {"adapter": place}, name)
 
 
 def record(
     checkpoint: Checkpoint, content: str, conditions: Conditions, run_id: str | None = None, error: str = ""
 ) -> Judged:
     """Return what became of a checkpoint after storing it: the verdict on its run, or why there is none."""
-    gate_id: str | None = None
-    outcome, code, note = "ERROR", BROKEN, ""
+    judged = Judged(str(checkpoint.path), checkpoint.kind, checkpoint.step, "ERROR", BROKEN, error=error)
     if run_id is not None:
-        gate_id, verdict = gate(conditions, run_id)
-        outcome, code, note = verdict.outcome, exit_code(verdict, conditions.policy), verdict.note
-    judged = Judged(str(checkpoint.path), checkpoint.kind, checkpoint.step, outcome, code, run_id, gate_id, note, error)
+        gated = gate.judge(conditions.database, conditions.terms, run_id)
+        verdict, code = gated.verdict, int(gated.row["exit_code"])
+        judged = replace(
+            judged, outcome=verdict.outcome, exit_code=code, run_id=run_id, gate_id=verdict.id, note=verdict.note
+        )
     checkpoints.add(
         conditions.database, folder=conditions.folder, path=judged.path, kind=judged.kind, step=judged.step,
-        digest=content, conditions=conditions.digest, run_id=run_id, gate_id=gate_id, outcome=outcome, exit_code=code,
-        error=error,
+        digest=content, conditions=conditions.digest, run_id=run_id, gate_id=judged.gate_id, outcome=judged.outcome,
+        exit_code=judged.exit_code, error=error,
     )  # fmt: skip
     return judged
