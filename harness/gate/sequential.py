@@ -23,6 +23,7 @@ from harness.compare.pairs import declared_metric, result_rows
 from harness.compare.values import sample_values
 from harness.config import EvalConfig
 from harness.contracts import Model
+from harness.gate import seal
 from harness.gate.decide import alpha_of
 from harness.gate.evidence import Evidence, SuiteEvidence
 from harness.gate.gather import stored_name, stored_references
@@ -54,12 +55,13 @@ def ask(
     Raises:
         UsageError: a reference that names no run, and whatever `runner.evaluate` raises.
     """
-    plan = _Plan(policy, database, loop, "test" if sealed else config.split)
+    plan = _Plan(policy, database, loop)
     lookings: dict[str, Looking | None] = {}
 
     def watch(suite: str, record: Record) -> bool:
         if suite not in lookings:
-            begun = plan.stage(suite, record.run_id)
+            split = "test" if sealed or seal.why_run(database, record.run_id) else config.split
+            begun = plan.stage(suite, record.run_id, split)
             lookings[suite] = Looking(begun) if isinstance(begun, Stage) else None
         looking = lookings[suite]
         return looking is not None and looking.add(record.sample_id, record.score.values if record.score else None)
@@ -69,15 +71,15 @@ def ask(
 
 def looked(policy: Policy, database: Database, evidence: Evidence) -> Evidence:
     """Return the evidence with what looks have found in each suite, from the stored records alone."""
-    plan = _Plan(policy, database, evidence.loop, evidence.split)
+    plan = _Plan(policy, database, evidence.loop)
     return replace(evidence, suites={name: plan.replay(held, evidence) for name, held in evidence.suites.items()})
 
 
 class _Plan:
     """What a policy says about looking: the order, who shares alpha, and the reference."""
 
-    def __init__(self, policy: Policy, database: Database, loop: str, split: str) -> None:
-        self.policy, self.database, self.split = policy, database, split
+    def __init__(self, policy: Policy, database: Database, loop: str) -> None:
+        self.policy, self.database = policy, database
         self.alpha = alpha_of(policy, Evidence("", "", {}, loop=loop))
         self.names = {stored_name(name, {}): name for name in policy.suites}
         """Stored name of a suite -> its name in the policy."""
@@ -89,7 +91,7 @@ class _Plan:
         known = [{row["suite"] for row in read.run_suites(database, run)} for run in pinned]
         self.family = sum(suite in suites for suites in known for suite in self.names)
 
-    def stage(self, suite: str, candidate: str) -> Stage | str:
+    def stage(self, suite: str, candidate: str, split: str) -> Stage | str:
         """Return what is fixed about a suite of a run, or why there is only the test at the end."""
         runs = [read.run(self.database, run) for run in (self.reference, candidate) if run]
         rows = [{row["suite"]: row for row in read.run_suites(self.database, run["run_id"])} for run in runs]
@@ -100,7 +102,7 @@ class _Plan:
         wanted = self.policy.suites[self.names[suite]]
         metric = declared_metric(rows[1][suite], wanted.metric)
         own = metric if metric.aggregate.startswith("pass@") else replace(metric, aggregate="micro")
-        found = [r for r in result_rows(self.database, self.reference, suite, self.split) if r["measures"] is not None]
+        found = [r for r in result_rows(self.database, self.reference, suite, split) if r["measures"] is not None]
         reference, tags = sample_values(own, found), {row["sample_id"]: row["tags"] or {} for row in found}
         groups = {row["sample_id"]: self._group(suite, row) for row in found}
         asked = rows[1][suite]["wanted"] // runs[1]["config"]["samples"]
@@ -117,7 +119,7 @@ class _Plan:
     def replay(self, held: SuiteEvidence, evidence: Evidence) -> SuiteEvidence:
         """Return a suite's evidence with the looks at its stored records, in their order."""
         suite = stored_name(held.suite, {})
-        begun = self.stage(suite, evidence.candidate)
+        begun = self.stage(suite, evidence.candidate, evidence.split)
         if isinstance(begun, str):
             return _warned(held, f"tested at the end only: {begun}")
         run = read.run(self.database, evidence.candidate)
