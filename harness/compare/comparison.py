@@ -120,6 +120,9 @@ def compare(
         replace(each, differences=allowed(each.differences, allow))
         for each in paired(database, sides[0]["run_id"], sides[1]["run_id"], metrics, split, suites)
     ]
+    if unknown := sorted(set(metrics or {}) - {pairs.suite for pairs in found}):
+        what = f"a metric is named for the suite {unknown[0]!r}, which is not compared"
+        raise UsageError(what, nearest(unknown[0], [pairs.suite for pairs in found]), "type: harness list runs")
     _refuse(found, sides)
     tags = {"none": ""}.get(by, by)
     if tags and not any(tags in each for pairs in found for each in pairs.tags):
@@ -167,13 +170,16 @@ def _line(name: str, pairs: SuitePairs, alpha: float) -> Line | None:
     """Return the line of some pairs, its p not yet adjusted; None without a pair."""
     if not pairs.ids:
         return None
-    up = 1.0 if pairs.metric.higher_is_better else -1.0
-    sides = [[up * value for value in values] for values in (pairs.reference, pairs.candidate)]
-    found = stats.contrast(sides[0], sides[1], pairs.clusters(), alpha / 2)
+    sides = (pairs.reference, pairs.candidate)
+    higher = pairs.metric.higher_is_better
+    # The sides change places where less is better: negated, rights and wrongs would no longer be 0 and 1 to `contrast`.
+    found = stats.contrast(*(sides if higher else sides[::-1]), pairs.clusters(), alpha / 2)
+    up = 1.0 if higher else -1.0
     low, high = sorted((up * found.low, up * found.high))
+    scores = (found.reference, found.candidate)
     signs = pairs.signs
     return Line(
-        name, found.n, found.clusters, up * found.reference, up * found.candidate, up * found.delta, low, high,
+        name, found.n, found.clusters, *(scores if higher else scores[::-1]), up * found.delta, low, high,
         signs.count(1), signs.count(-1), signs.count(0), found.p_two_sided, found.p_two_sided, found.method,
         "better" if found.p_gain < found.p_drop else "worse",
     )  # fmt: skip

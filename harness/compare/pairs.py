@@ -110,10 +110,9 @@ def paired(
     """
     runs = [read.run(database, named) for named in (reference, candidate)]
     if runs[0]["run_id"] == runs[1]["run_id"]:
-        what = f"{reference!r} and {candidate!r} are the same run" if reference != candidate else f"{reference!r} twice"
-        raise UsageError(f"{what}: {runs[0]['run_id']}", "two runs", "type: harness list runs")
+        raise UsageError(f"the same run twice, {runs[0]['run_id']!r}", "two runs", "type: harness list runs")
     wanted = [{row["suite"]: row for row in read.run_suites(database, run["run_id"])} for run in runs]
-    common = sorted(set(wanted[0]) & set(wanted[1])) if suites is None else list(suites)
+    common = sorted(set(wanted[0]) & set(wanted[1])) if suites is None else list(dict.fromkeys(suites))
     for run, known in zip(runs, wanted, strict=True):
         if missing := [name for name in common if name not in known]:
             what = f"run {run['run_id']!r} has no suite {missing[0]!r}"
@@ -178,7 +177,9 @@ def _suite(
     tags = tuple(first[i]["tags"] or {} for i in ids)
     sides = [[side[i] for i in ids] for side in each]
     values = [linearised(metric, side, tags) for side in sides]
-    pairs = SuitePairs(
+    if not all(values):  # a ratio with nothing below on one side
+        ids, tags, sides, values = [], (), [[], []], [[], []]
+    return SuitePairs(
         suite=wanted[1]["suite"],
         metric=metric,
         ids=tuple(ids),
@@ -198,7 +199,6 @@ def _suite(
         changed=len(both) - len(same),
         group_tag=wanted[1]["group_tag"] or "",
     )
-    return pairs if all(values) else pairs.only([False] * len(ids))
 
 
 def _contents(rows: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
