@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,9 +64,10 @@ def run(
 
     terms = Terms.read(policy, baseline, sequential)
     asked = Asked(data, parse_settings(settings or []), limit, _split(split), sealed, loop, quiet)
-    judged = asked.judge(Database.at(db), terms, candidate, people(as_json))
-    _publish(judged, terms, junit, comment)
-    _show(judged, terms, as_json, github)
+    with _quiet(github, as_json):
+        judged = asked.judge(Database.at(db), terms, candidate, people(as_json))
+        print_verdict(people(as_json), judged)
+    _publish(judged, terms, junit, comment, github, as_json)
     return int(judged.row["exit_code"])
 
 
@@ -125,30 +127,32 @@ class Asked:
         return evaluate(config, database, meter=meter).run_id
 
 
-def _publish(judged: Judged, terms: Terms, junit: Path | None, comment: Path | None) -> None:
+def _quiet(github: bool, as_json: bool) -> AbstractContextManager[None]:
+    """A workflow obeys lines of its log: with `--github` none but our annotations, whatever a model or server says."""
     from harness.gate import outputs
 
+    return outputs.muted(partial(_line, as_json)) if github else nullcontext()
+
+
+def _line(as_json: bool, text: str) -> None:
+    print(text, file=sys.stderr if as_json else sys.stdout, flush=True)  # noqa: T201 - this is the output
+
+
+def _publish(
+    judged: Judged, terms: Terms, junit: Path | None, comment: Path | None, github: bool, as_json: bool
+) -> None:
+    """Write the files asked for, then annotations and the document."""
+    from harness.gate import outputs
+
+    mapped = terms.policy.defaults.on_inconclusive
     if junit is not None:
-        outputs.write_junit(junit, judged.verdict, terms.policy.defaults.on_inconclusive)
+        outputs.write_junit(junit, judged.verdict, mapped)
     if comment is not None:
         comment.parent.mkdir(parents=True, exist_ok=True)
         comment.write_text(outputs.comment(judged.verdict, terms.named), encoding="utf-8")
-
-
-def _show(judged: Judged, terms: Terms, as_json: bool, github: bool) -> None:
-    """Print the verdict; a workflow that reads the log obeys our annotations only, never a line of a model's text."""
-    from harness.gate import outputs
-
-    console = people(as_json)
-
-    def line(text: str) -> None:
-        print(text, file=sys.stderr if as_json else sys.stdout)
-
-    with outputs.muted(line) if github else nullcontext():
-        print_verdict(console, judged)
     if github:
-        for annotation in outputs.publish(judged.verdict, terms.policy.defaults.on_inconclusive):
-            line(annotation)
+        for annotation in outputs.publish(judged.verdict, mapped):
+            _line(as_json, annotation)
     if as_json:
         emit(outputs.document(judged.verdict, judged.row))
 
