@@ -135,7 +135,7 @@ def _quiet(github: bool, as_json: bool) -> AbstractContextManager[None]:
 
 
 def _line(as_json: bool, text: str) -> None:
-    print(text, file=sys.stderr if as_json else sys.stdout, flush=True)  # noqa: T201 - this is the output
+    print(text, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
 def _publish(

@@ -38,8 +38,7 @@ def commit(repository: Path, margin: float, wrong: set[int], **defaults: object)
     folder.mkdir(exist_ok=True)
     rows = [{"question": f"What is {i} plus {i * 7 % 50}?", "answer": str(i + i * 7 % 50)} for i in range(N)]
     said = [
-        {"prompt": r["question"], "completion": "::error::no" if i in wrong else r["answer"]}
-        for i, r in enumerate(rows)
+        {"prompt": r["question"], "completion": "no idea" if i in wrong else r["answer"]} for i, r in enumerate(rows)
     ]
     for name, lines in (("sums", rows), ("model", said)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -99,15 +98,17 @@ def test_planted_regression_is_blocked_and_told_everywhere(ci: Workflow) -> None
     assert (posted.folder / "posted-arguments").read_text().split()[:3] == ["pr", "comment", "7"]
 
 
-def test_nothing_a_model_said_is_obeyed_by_the_runner(ci: Workflow) -> None:
-    """Its wrong answers are `::error::no`; outside of what is muted only our own lines are commands."""
-    done = gated(ci, 0.05, set(range(120)))
-    lines = done.log.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("::stop-commands::"))
-    end = lines.index(f"::{lines[start].removeprefix('::stop-commands::')}::")
-    spoken = [line for line in (*lines[:start], *lines[end + 1 :]) if line.lstrip().startswith("::")]
-    assert spoken and all(line.startswith(("::error title=gate ", "::warning title=gate ")) for line in spoken)
-    assert not any("::error::no" in line for line in spoken)
+def test_a_runner_is_told_to_obey_nothing_but_our_annotations(ci: Workflow) -> None:
+    """From before the candidate is asked until its last note is printed commands are stopped, by a secret word."""
+    lines = gated(ci, 0.05, set(range(120))).log.splitlines()
+    token = lines[0].removeprefix("::stop-commands::")
+    assert token != lines[0] and len(token) == 32
+    end = lines.index(f"::{token}::")
+    assert any("non_inferiority" in line for line in lines[:end]), "the table lies inside"
+    assert len(lines) > end + 1
+    assert all(line.startswith(("::error title=gate ", "::warning title=gate ")) for line in lines[end + 1 :])
+    again = gated(ci, 0.05, set(range(120))).log.splitlines()
+    assert again[0] != lines[0], "a word that can be foreseen can be said"
 
 
 @pytest.mark.parametrize(("margin", "verdict", "exit_code"), [(0.05, "PASS", 0), (0.001, "INCONCLUSIVE", 3)])
