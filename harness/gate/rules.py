@@ -21,7 +21,7 @@ from harness.gate.policy import Calibration, NonInferiority, Relative, SuitePoli
 from harness.gate.thresholds import absolute, against_figure
 from harness.stats import Contrast, contrast
 from harness.stats.paired import tango_z
-from harness.stats.power import needed
+from harness.stats.power import needed, needed_by_se
 
 
 def upward(wanted: SuitePolicy, held: SuiteEvidence) -> bool:
@@ -168,12 +168,11 @@ def _numbers(found: Contrast, up: bool) -> dict[str, float]:
 
 
 def _needed(found: Contrast, margin: float, level: Level) -> dict[str, float]:
-    """Return the samples that show non-inferiority of an equal model; with so many, those at the observed difference.
-
-    Formula F7, by `stats.power.needed`; clusters and other values than right or wrong enter by their variance.
-    """
-    spread = found.psi if found.method == "tango" else found.n * found.se**2
-    if not math.isfinite(spread):
+    """Return the samples that show non-inferiority of an equal model; beyond those, at the observed difference."""
+    if found.method == "tango" and margin < 1.0:
+        wanted = needed(found.psi, margin, level.alpha, level.power)
+    elif math.isfinite(found.se):
+        wanted = needed_by_se(found.n, found.se, margin, level.alpha, level.power)
+    else:
         return {}
-    wanted = needed(spread, margin, level.alpha, level.power)
     return {"needed": wanted} if wanted > found.n else settled_by(found.n, found.se, margin + found.delta, level)
