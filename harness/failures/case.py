@@ -50,4 +50,4 @@ class Diagnosis:
     text: str
     """One or two sentences: what was expected, what came, how near it was."""
     signature: Mapping[str, str] = field(default_factory=dict)
-    """Feature -> value from a closed list: mode, finish, relation of answer and target, exception, length bucket, ..."""
+    """Feature -> value of a closed list: mode, finish, relation of answer and target, exception, length bucket, ..."""
