@@ -169,7 +169,7 @@ def _clustered_se(sums: Any, sizes: Any, delta: float) -> float:
 
 
 def _by_spread(sums: Any, sizes: Any, delta: float, se: float, alpha: float) -> Answer:
-    """Return the answer from how far clusters lie apart: the t test, sign flips of few, signs alone where they agree."""
+    """Return the answer from how far clusters lie apart: t, sign flips of few, signs alone where all agree."""
     count = len(sums)
     if se < SPREAD:
         p, z = 0.5**count, NORMAL.inv_cdf(1.0 - alpha)

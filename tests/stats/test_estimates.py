@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.proportion import proportion_confint
 
 from harness import stats
 
@@ -58,3 +59,10 @@ def test_nothing_is_not_a_zero() -> None:
 def test_letters() -> None:
     grades = {"A": 0.9, "B": 0.8, "F": 0.0}
     assert [stats.letter(x, grades) for x in (1.0, 0.9, 0.89, 0.1, math.nan)] == ["A", "A", "B", "F", "-"]
+
+
+@given(n=st.integers(1, 500), share=st.floats(0, 1), alpha=st.sampled_from([0.1, 0.05, 0.02]))
+def test_wilson_equals_statsmodels(n: int, share: float, alpha: float) -> None:
+    right = round(share * n)
+    ours = stats.wilson(right, n, float(scipy_stats.norm.isf(alpha / 2)))
+    assert (ours.low, ours.high) == pytest.approx(proportion_confint(right, n, alpha, method="wilson"), abs=1e-9)
