@@ -143,11 +143,12 @@ def _faults(policy: Policy, wanted: SuitePolicy, held: SuiteEvidence) -> Check:
 
 def _items(policy: Policy, wanted: SuitePolicy, held: SuiteEvidence) -> Check:
     least = policy.defaults.min_items if wanted.min_items is None else wanted.min_items
-    if held.looks is not None and held.looks.stopped:
-        least = min(least, policy.sequential.min_items)
     counts = {"scored samples": len(held.values)}
     used = {"reference", "previous"} | {r.to for r in (wanted.relative, wanted.non_inferiority) if r is not None}
     counts |= {f"pairs with {name}": len(pairs.reference) for name, pairs in held.pairs.items() if name in used}
+    if held.looks is not None and held.looks.stopped:
+        # More may be stored: answers that came before their turn.
+        least, counts = min(least, policy.sequential.min_items), {"pairs looked at": held.looks.n}
     name, n = min(counts.items(), key=lambda pair: pair[1])
     note = f"{n} {name}, fewer than {least} decide nothing" if n < least else ""
     outcome: Outcome = "ERROR" if n < least else "PASS"
