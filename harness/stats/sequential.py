@@ -18,15 +18,20 @@ Sources: Waudby-Smith and Ramdas 2024, JRSS B 86:1 (betting, mixtures); Ramdas e
 - Clusters: one bet a cluster, the sum over its samples by the size of the largest (`cluster_scores`). A large cluster
   thus moves the evidence as little as a small one could: looking pays off with many small clusters, not with few.
 
+Who looked and found nothing tests once more at the end. `combined_p` splits alpha between the two, for any scores.
+`p_after_looking` is for right or wrong on independent samples: it counts exactly how many orders of the discordant
+pairs would have been stopped, and hands the end all that looking has not used.
+
 What looking costs (tests/stats/test_sequential.py prints it): at 500 samples and a drop of 10 points it stops after
-a quarter to two fifths of them; a drop that the test at the end barely finds is found 15 to 20 points more rarely when
-four fifths of alpha go into looking. Cost: microseconds a sample; `stops` is vectorised over repetitions.
+a quarter to two fifths of them. Four fifths of alpha spent on looking cost two points of power with `p_after_looking`,
+up to twenty with `combined_p`. Cost: microseconds a sample; the exact p 10 ms at 1,000 discordant pairs, once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 LAMBDAS = (0.1, 0.2, 0.4, 0.7)
@@ -95,6 +100,46 @@ def cluster_scores(scores: Sequence[float], clusters: Sequence[Hashable], larges
 def combined_p(p_looking: float, p_end: float, share: float) -> float:
     """Return the p of "looked all the way, then tested once": weighted Bonferroni, `share` of alpha for the looking."""
     return min(1.0, p_looking / share, p_end / (1.0 - share))
+
+
+def p_after_looking(wins: int, losses: int, p_looking: float, level: float) -> float:
+    """Return the p of "not worse" after looking all the way, exactly, for right or wrong on independent samples.
+
+    `p_looking`: of `EProcess` with the standard bets over all samples; `level`: the p at which looking would have
+    stopped, fixed before the first sample. Results are ordered as in group-sequential trials: what was stopped is the
+    most extreme, the rest goes by its losses. Given the number of discordant pairs all their orders are equally
+    likely under the null hypothesis, so this is P(stopped) + P(not stopped, at least so many losses), by recursion
+    over the pairs (Armitage, McPherson and Rowe 1969, JRSS A 132:235). The number of samples must not have depended on
+    the answers otherwise.
+    """
+    if p_looking <= level:
+        return p_looking
+    stopped, tail = _orders(wins + losses, level)
+    return min(1.0, stopped + float(tail[losses]))
+
+
+@lru_cache(maxsize=1024)
+def _orders(pairs: int, level: float) -> tuple[float, Any]:
+    """Return P(stopped within so many discordant pairs) and P(not stopped, losses >= l) for l = 0 .. pairs."""
+    import numpy as np
+
+    alive, bound = np.zeros(pairs + 1), 0
+    alive[0] = 1.0
+    for seen in range(1, pairs + 1):
+        alive[1:] = (alive[1:] + alive[:-1]) / 2.0
+        alive[0] /= 2.0
+        while bound <= seen and _log_e(seen - bound, bound) < -math.log(level):
+            bound += 1
+        alive[bound:] = 0.0
+    tail = np.cumsum(alive[::-1])[::-1]
+    return 1.0 - float(tail[0]), tail
+
+
+def _log_e(wins: int, losses: int) -> float:
+    """Return the logarithm of the evidence for a drop after so many wins and losses, in any order."""
+    logs = [losses * math.log1p(x) + wins * math.log1p(-x) for x in LAMBDAS]
+    top = max(logs)
+    return top + math.log(math.fsum(math.exp(log - top) for log in logs) / len(logs))
 
 
 def log_e_paths(scores: Any, lambdas: Sequence[float] = LAMBDAS) -> Any:

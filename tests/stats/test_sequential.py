@@ -30,6 +30,13 @@ def drop_found_at_end(d: np.ndarray, alpha: float) -> np.ndarray:
     return np.asarray(binom.sf(losses - 1, (d != 0).sum(axis=1), 0.5) <= alpha)
 
 
+def found_after_looking(d: np.ndarray) -> np.ndarray:
+    """Return whether looking, or else the exact test at the end, finds a drop."""
+    p_looking = np.exp(-np.maximum(sequential.log_e_paths(-d).max(axis=1), 0.0))
+    counts = zip((d > 0).sum(axis=1).tolist(), (d < 0).sum(axis=1).tolist(), p_looking.tolist(), strict=True)
+    return np.array([sequential.p_after_looking(wins, losses, p, LOOKING) for wins, losses, p in counts]) <= ALPHA
+
+
 @given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0]), max_size=60))
 def test_streaming_equals_its_definition(scores: list[float]) -> None:
     stream = EProcess()
@@ -97,6 +104,45 @@ def test_clustered_samples_keep_alpha_one_bet_a_cluster() -> None:
     assert np.isfinite(stops(-d.reshape(REPETITIONS, -1), LOOKING)).sum() > AT_MOST, "unclustered bets must be seen"
 
 
+@pytest.mark.parametrize("level", [0.2, 0.04])
+def test_p_after_looking_equals_brute_force_over_all_orders(level: float) -> None:
+    pairs = 14
+    bits = (np.arange(2**pairs)[:, None] >> np.arange(pairs)) & 1
+    highest = np.maximum(sequential.log_e_paths(2.0 * bits - 1.0).max(axis=1), 0.0)
+    stopped, losses = highest >= -math.log(level), bits.sum(axis=1)
+    assert 0.0 < stopped.mean() <= level
+    for least in range(pairs + 1):
+        expected = (stopped | (losses >= least)).mean()
+        assert sequential.p_after_looking(pairs - least, least, 1.0, level) == pytest.approx(expected, abs=1e-9)
+    p = np.array(
+        [
+            sequential.p_after_looking(pairs - int(lost), int(lost), math.exp(-float(log)), level)
+            for log, lost in zip(highest, losses, strict=True)
+        ]
+    )
+    for alpha in np.unique(p):
+        assert (p <= alpha).mean() <= alpha + 1e-9, "a p must not be small too often"
+
+
+def test_p_after_looking_without_discordant_pairs_and_after_a_stop() -> None:
+    assert sequential.p_after_looking(0, 0, 1.0, 0.04) == 1.0
+    assert sequential.p_after_looking(3, 30, 0.001, 0.04) == 0.001
+
+
+@pytest.mark.parametrize(("n", "psi", "drop"), [(164, 0.2, 0.1), (500, 0.1, 0.05), (1000, 0.1, 0.03), (1000, 0.2, 0.0)])
+def test_looking_and_testing_at_the_end_cost_two_points_of_power_and_keep_alpha(
+    n: int, psi: float, drop: float
+) -> None:
+    d = differences(n, psi, drop, seed=n)
+    exact, fixed = found_after_looking(d), drop_found_at_end(d, ALPHA)
+    split = np.isfinite(stops(-d, LOOKING)) | drop_found_at_end(d, END)
+    print(f"n={n} psi={psi} drop={drop}: {exact.mean():.3f}, split {split.mean():.3f}, one test {fixed.mean():.3f}")
+    if drop:
+        assert exact.mean() >= fixed.mean() - 0.025
+    else:
+        assert exact.sum() <= binom.ppf(0.999, REPETITIONS, ALPHA)
+
+
 @pytest.mark.parametrize("psi", [0.15, 0.2, 0.25])
 def test_ten_points_at_500_stop_within_half_at_the_power_of_one_test(psi: float) -> None:
     """The figures of docs/gates.md: pytest tests/stats/test_sequential.py -k points -s."""
@@ -112,8 +158,11 @@ def test_ten_points_at_164_whatever_they_are(psi: float) -> None:
 def _figures(n: int, psi: float, drop: float) -> tuple[float, float, float]:
     """Return (mean share of samples asked, power with the test at the end, power of one test at alpha)."""
     d = differences(n, psi, drop, seed=n)
-    at = stops(-d, LOOKING)
-    found = np.isfinite(at) | drop_found_at_end(d, END)
-    share, power, fixed = np.minimum(at, n).mean() / n, found.mean(), drop_found_at_end(d, ALPHA).mean()
-    print(f"n={n} psi={psi} drop={drop}: asks {share:.0%} of the samples, power {power:.3f}, one test {fixed:.3f}")
+    share = np.minimum(stops(-d, LOOKING), n).mean() / n
+    split = (np.isfinite(stops(-d, LOOKING)) | drop_found_at_end(d, END)).mean()
+    power, fixed = found_after_looking(d).mean(), drop_found_at_end(d, ALPHA).mean()
+    print(
+        f"n={n} psi={psi} drop={drop}: asks {share:.0%} of the samples, power {power:.3f}, "
+        f"alpha split {split:.3f}, one test {fixed:.3f}"
+    )
     return float(share), float(power), float(fixed)
