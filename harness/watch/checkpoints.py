@@ -25,7 +25,8 @@ from harness.hashing import digest, file_sha256, folder_sha256
 from harness.models.gguf.header import SPLIT_NAME
 from harness.models.hf.loading import TRAINING
 
-Kind = Literal["hf", "adapter", "gguf"]
+Kind = Literal["hf", "adapter", "gguf", "memory"]
+"""`memory`: judged inside its training (`callback.py`)."""
 NUMBERED = re.compile(r"^checkpoint-(\d+)$")
 NAMED = re.compile(r"(?:step|checkpoint|iter|epoch)[-_]?(\d+)", re.IGNORECASE)
 """`model-step-300.gguf` has a step, `model-7B-Q4_K_M.gguf` has none."""

@@ -86,6 +86,13 @@ def trainer(out: Path, model: Any, steps: int = 4, save_steps: int = 2, keep: in
     return Trainer(model=model, args=arguments, train_dataset=rows, processing_class=tokenizer(), **more)
 
 
+def callback_class() -> Any:
+    """Return the class of callbacks of transformers."""
+    from transformers import TrainerCallback
+
+    return TrainerCallback
+
+
 def save(folder: Path, seed: int = 1) -> Path:
     """Write an untrained checkpoint, whole."""
     llama(seed).save_pretrained(folder)
@@ -94,8 +101,6 @@ def save(folder: Path, seed: int = 1) -> Path:
 
 
 def main() -> None:
-    from transformers import TrainerCallback
-
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4)
@@ -105,7 +110,7 @@ def main() -> None:
     parser.add_argument("--lora", type=Path)
     given = parser.parse_args()
 
-    class Slow(TrainerCallback):
+    class Slow(callback_class()):  # type: ignore[misc]
         def on_save(self, *_: Any, **__: Any) -> None:
             time.sleep(given.pause)
 
