@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
+from scipy.stats import binom
+from scipy.stats import t as student
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 
+from harness.stats.power import power_of_margin
 from harness.stats.proportions import mcnemar, ratio_z, tango_bounds, tango_z
 
 TABLES = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 400)).filter(any)
@@ -95,6 +98,19 @@ def test_no_table_gives_nan(n: int) -> None:
         for alpha in (0.4, 0.05, 1e-6):
             low, high = tango_bounds(wins, losses, n, alpha)
             assert -1.0 <= low < high <= 1.0
+
+
+@pytest.mark.parametrize("n", [164, 500, 1000])
+@pytest.mark.parametrize(("psi", "margin"), [(0.03, 0.03), (0.05, 0.03), (0.05, 0.05), (0.1, 0.05), (0.2, 0.05)])
+def test_tango_keeps_alpha_at_the_margin_where_t_does_not(n: int, psi: float, margin: float) -> None:
+    assert power_of_margin(n, psi, -margin, margin, 0.05) <= 0.0526
+    discordant, losses = np.arange(n + 1)[:, None], np.arange(n + 1)[None, :]
+    delta = (discordant - 2 * losses) / n
+    se = np.sqrt(np.maximum(discordant / n - delta**2, 0) / (n - 1))
+    passes = (losses <= discordant) & (delta - student.ppf(0.95, n - 1) * se > -margin)
+    chance = binom.pmf(discordant, n, psi) * binom.pmf(losses, discordant, (psi + margin) / (2 * psi))
+    if psi <= 0.05:
+        assert chance[passes].sum() > 0.057
 
 
 @given(table=TABLES)
