@@ -145,7 +145,7 @@ def test_looking_and_testing_at_the_end_cost_two_points_of_power_and_keep_alpha(
 
 @pytest.mark.parametrize("psi", [0.15, 0.2, 0.25])
 def test_ten_points_at_500_stop_within_half_at_the_power_of_one_test(psi: float) -> None:
-    """The figures of docs/gates.md: pytest tests/stats/test_sequential.py -k points -s."""
+    """Figures: pytest tests/stats/test_sequential.py -k points -s."""
     stop, power, fixed = _figures(500, psi, 0.1)
     assert stop <= 0.5 and power >= fixed - 0.05
 
