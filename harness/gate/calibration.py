@@ -3,18 +3,21 @@
     ece([(0.9, True), (0.8, False), (0.6, True)], bins=2)   ->  |0.7667 sure on average - 0.6667 right| = 0.1
 
 The confidence of an answer is its probability among the choices (softmax of their log-likelihoods). Bins are of equal
-width over [0, 1] (Guo et al. 2017, arXiv 1706.04599, section 2). The plain estimate is too large on few samples, and a
-resample's is too large once more by about as much: the basic bootstrap (Davison and Hinkley 1997, section 5.2.1)
-reflects the resamples around the estimate and so takes that out. Cost: `DRAWS` resamples, 0.3 s for 14,000 answers.
+width over [0, 1] (Guo et al. 2017, arXiv 1706.04599, section 2). The estimate is a sum of absolute values, so noise
+makes it too large: by Jensen's inequality E|x| lies above |E x|, and at most E|noise| above. Hence the bounds: above,
+estimate + z se holds without a correction; below, the mean absolute noise of all bins, sqrt(2 / pi) times their
+standard errors, is taken off first. Both err on the safe side: few samples prove neither. (A bootstrap that reflects
+its resamples to take the bias out passes a model exactly at the bound in 18% of the cases at 500 answers and alpha .05.)
+Cost: milliseconds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-DRAWS, SEED = 1000, 0
+from harness.gate.finding import NORMAL
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Ece:
     high: float
     p_above: float
     """One-sided p of "the error is at most `bound`": small when it is larger."""
+    se: float
     n: int
 
 
@@ -35,35 +39,26 @@ def ece(confidences: Sequence[tuple[float, bool]], bins: int) -> float:
     Raises:
         ValueError: no answer, or a confidence outside [0, 1].
     """
-    gaps, places = _gaps(confidences, bins)
-    import numpy as np
-
-    return float(np.abs(np.bincount(places, weights=gaps, minlength=bins)).sum() / len(gaps))
+    return estimate(confidences, bins, 1.0, 0.05).value
 
 
 def estimate(confidences: Sequence[tuple[float, bool]], bins: int, bound: float, alpha: float) -> Ece:
-    """Return the error with its bounds and the p of "at most `bound`", by `DRAWS` seeded resamples of answers."""
-    import numpy as np
+    """Return the error with its bounds and the p of "at most `bound`".
 
-    value = ece(confidences, bins)
-    gaps, places = _gaps(confidences, bins)
-    n, random = len(gaps), np.random.default_rng(SEED)
-    drawn = np.empty(DRAWS)
-    for number in range(DRAWS):
-        chosen = random.integers(0, n, n)
-        drawn[number] = np.abs(np.bincount(places[chosen], weights=gaps[chosen], minlength=bins)).sum() / n
-    reflected = 2.0 * value - drawn
-    low, high = np.quantile(reflected, [alpha, 1.0 - alpha])
-    p_above = (1 + int((reflected <= bound).sum())) / (1 + DRAWS)
-    return Ece(value, float(np.clip(low, 0.0, 1.0)), float(np.clip(high, 0.0, 1.0)), p_above, n)
-
-
-def _gaps(confidences: Sequence[tuple[float, bool]], bins: int) -> tuple[Any, Any]:
-    """Return confidence minus rightness, and the bin, of every answer."""
-    import numpy as np
-
-    sure = np.array([confidence for confidence, _ in confidences], dtype=float)
-    if not len(sure) or not ((sure >= 0.0) & (sure <= 1.0)).all():
-        raise ValueError(f"{len(sure)} confidences, all of which must lie in [0, 1]")
-    right = np.array([right for _, right in confidences], dtype=float)
-    return sure - right, np.minimum((sure * bins).astype(int), bins - 1)
+    Raises:
+        ValueError: no answer, or a confidence outside [0, 1].
+    """
+    n = len(confidences)
+    if not n or not all(0.0 <= sure <= 1.0 for sure, _ in confidences):
+        raise ValueError(f"{n} confidences, all of which must lie in [0, 1]")
+    gaps: list[list[float]] = [[] for _ in range(bins)]
+    for sure, right in confidences:
+        gaps[min(int(sure * bins), bins - 1)].append(sure - right)
+    value = math.fsum(abs(math.fsum(gap)) for gap in gaps) / n
+    squares = [math.fsum(x * x for x in gap) for gap in gaps]
+    se = math.sqrt(max(0.0, math.fsum(squares) / n - value**2) / n)
+    noise = math.sqrt(2.0 / math.pi) * math.fsum(map(math.sqrt, squares)) / n
+    reach = NORMAL.inv_cdf(1.0 - alpha) * se
+    above = value - noise - bound
+    p_above = NORMAL.cdf(-above / se) if se else float(above <= 0)
+    return Ece(value, max(0.0, value - noise - reach), min(1.0, value + reach), p_above, se, n)

@@ -121,14 +121,13 @@ def calibrated(held: SuiteEvidence, rule: Calibration, level: Level) -> Finding:
         why = "no probabilities of choices are stored: only suites scored by log-likelihood have them"
         return Finding(held.suite, "calibration", impossible=why)
     found = calibration.estimate(held.confidences, rule.bins, rule.max_ece, level.alpha)
-    numbers = {"n": found.n, "bins": rule.bins, "p": found.p_above}
-    if found.high > rule.max_ece and (found.value != rule.max_ece):
-        ratio = (found.high - found.low) / 2 / (found.value - rule.max_ece)
-        numbers["needed"] = max(found.n + 1, math.ceil(found.n * ratio**2))
+    kept = found.high <= rule.max_ece
+    numbers = {"n": found.n, "bins": rule.bins, "se": found.se, "p": found.p_above}
+    numbers |= {} if kept else settled_by(found.n, found.se, rule.max_ece - found.value, level)
     note = "expected calibration error"
     return Finding(
-        held.suite, "calibration", found.value, rule.max_ece, found.low, found.high, found.high <= rule.max_ece,
-        found.p_above, note, numbers,
+        held.suite, "calibration", found.value, rule.max_ece, found.low, found.high, kept, found.p_above, note,
+        numbers,
     )  # fmt: skip
 
 
