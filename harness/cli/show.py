@@ -18,7 +18,7 @@ def run(
     ],
     groups: Annotated[bool, typer.Option("--groups", help="Also by subject, task or skill.")] = False,
     samples: Annotated[bool, typer.Option("--samples", help="Also sample by sample.")] = False,
-    sample: Annotated[str | None, typer.Option("--sample", help="One sample whole: name or id.")] = None,
+    sample: Annotated[str | None, typer.Option("--sample", help="One sample whole, every attempt: name or id.")] = None,
     suite: Annotated[str | None, typer.Option("--suite", "-s", help="Only this suite.")] = None,
     mode: Annotated[
         str | None, typer.Option("--mode", help="Only samples of this mode (right, wrong_answer, ...).")
@@ -39,7 +39,7 @@ def run(
     if suite:
         shown["suites"] = {k: v for k, v in shown["suites"].items() if k == suite}
     if samples or sample:
-        shown["samples"] = list_samples(database, run_id, suite, mode, sample, 1 if sample else limit)
+        shown["samples"] = list_samples(database, run_id, suite, mode, sample, limit)
     if sample and not shown["samples"]:
         raise UsageError(
             f"no sample {sample!r} in run {run_id!r}",
