@@ -7,8 +7,8 @@ A pair is one sample (same id, same content and target) that has a score in both
 side is counted, never taken for a zero. Attempts at one sample are averaged. Where two runs are not comparable,
 `differences` says why; the pairs are made all the same, and whoever reads them decides.
 
-Cost: one query over the records of each run and a pass over its rows: two runs of 14,000 records are paired in less than
-a second on two busy cores (`tests/bench/bench_compare.py`).
+Cost: one query over the records of each run and a pass over its rows: two runs of 14,000 records are paired in less
+than a second on two busy cores (`tests/bench/bench_compare.py`).
 """
 
 from __future__ import annotations

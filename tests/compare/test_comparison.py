@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 from made_runs import add_run, once, questions
+from typer.testing import CliRunner
 
 from harness import stats
+from harness.cli import app
 from harness.compare import compare
-from harness.compare.document import document
+from harness.compare.document import document, opening
 from harness.compare.flips import flips
 from harness.errors import UsageError
 from harness.store import Database
@@ -120,6 +123,20 @@ def test_flips_show_losses_first_and_what_both_said(database: Database) -> None:
     assert (found[2].candidate.answer, found[2].candidate.mode) == ("b says 1", "wrong_answer"), "the attempt that lost"
     assert [f.name for f in flips(database, pairs, "a", "b", 2)] == ["quiz/2", "quiz/1"]
     assert flips(database, pairs, "a", "b", 0) == []
+
+
+def test_the_line_that_opens_a_flip_shows_every_attempt(database: Database) -> None:
+    samples = questions(12)
+    add_run(database, "a", once(samples, [1] * 12))
+    add_run(database, "b", [(s, [{"acc": 1.0}, {"acc": 0.0}]) for s in samples], config={"samples": 2})
+    pairs = compare(database, "a", "b").suites[0].pairs
+    line = opening({"run_id": "b"}, "quiz", flips(database, pairs, "a", "b", 1)[0], f" --db {database.path}")
+    shown = CliRunner().invoke(app, [*shlex.split(line)[1:], "--json"])
+    assert shown.exit_code == 0, shown.stderr
+    tried = json.loads(shown.stdout)["samples"]
+    assert [(row["sample"], row["attempt"], row["text"]) for row in tried] == [
+        ("quiz/0", 0, "b says 0"), ("quiz/0", 1, "b says 1"),
+    ]  # fmt: skip
 
 
 def test_the_document_is_json_even_without_pairs(database: Database) -> None:
