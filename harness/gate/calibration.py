@@ -7,7 +7,7 @@ width over [0, 1] (Guo et al. 2017, arXiv 1706.04599, section 2). The estimate i
 makes it too large: by Jensen's inequality E|x| lies above |E x|, and at most E|noise| above. Hence the bounds: above,
 estimate + z se holds without a correction; below, the mean absolute noise of all bins, sqrt(2 / pi) times their
 standard errors, is taken off first. Both err on the safe side: few samples prove neither. (A bootstrap that reflects
-its resamples to take the bias out passes a model exactly at the bound in 18% of the cases at 500 answers and alpha .05.)
+its resamples to take the bias out passes 18% of models that lie exactly at the bound, at 500 answers and alpha .05.)
 Cost: milliseconds.
 """
 

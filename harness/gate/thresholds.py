@@ -38,7 +38,7 @@ def _threshold(held: SuiteEvidence, rule: str, bound: float, at_least: bool, lev
     n, values = len(held.values), held.values
     found = estimate(held, level.alpha)
     distance = found.value - bound if at_least else bound - found.value
-    if found.worth == 0 or distance >= 0 and not 0 < bound < 1:
+    if found.worth == 0 or (distance >= 0 and not 0 < bound < 1):
         p = 1.0
     elif found.method.endswith("wilson"):
         variance = bound * (1 - bound) / found.worth
