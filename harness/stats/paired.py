@@ -91,42 +91,45 @@ def contrast(
     Raises:
         ValueError: unequal lengths, no sample, or a value that is not a finite number.
     """
-    _check(reference, candidate, clusters)
-    n = len(reference)
-    wins = sum(y > x for x, y in zip(reference, candidate, strict=True))
-    losses = sum(y < x for x, y in zip(reference, candidate, strict=True))
+    x, y = _columns(reference, candidate, clusters)
+    n = len(x)
+    wins, losses = int((y > x).sum()), int((y < x).sum())
     groups = clusters if clusters is not None and len(set(clusters)) < n else None
     count = n if groups is None else len(set(groups))
-    differences = [y - rho * x for x, y in zip(reference, candidate, strict=True)]
+    differences = y - rho * x
     delta = math.fsum(differences) / n
     sums, sizes = _cluster_sums(differences, groups)
     se = _clustered_se(sums, sizes, delta)
     method: Method
-    if set(reference) <= {0.0, 1.0} and set(candidate) <= {0.0, 1.0} and (groups is None or count >= FEW):
+    if bool(((x * x == x) & (y * y == y)).all()) and (groups is None or count >= FEW):
         method = "tango" if rho == 1.0 else "ratio score"
-        single = math.sqrt(max(0.0, math.fsum(d * d for d in differences) - n * delta * delta)) / n
+        single = math.sqrt(max(0.0, float(differences @ differences) - n * delta * delta)) / n
         effect = 1.0 if groups is None or single == 0.0 else max(1.0, (se / single) ** 2)
         se = single * math.sqrt(effect)
-        both = sum(x == y == 1.0 for x, y in zip(reference, candidate, strict=True))
-        answer = _by_score((both, wins, losses, n), rho, alpha, effect, None if groups is None else count)
+        answer = _by_score((int(x @ y), wins, losses, n), rho, alpha, effect, None if groups is None else count)
     else:
         method = "sign flip" if count < FEW else "t"
         answer = _by_spread(sums, sizes, delta, se, alpha)
     if groups is not None and method != "sign flip":
         method = f"clustered {method}"  # type: ignore[assignment]
     return Contrast(
-        n, count, math.fsum(reference) / n, math.fsum(candidate) / n, delta, *answer,
+        n, count, math.fsum(x) / n, math.fsum(y) / n, delta, *answer,
         wins, losses, n - wins - losses, se, alpha, method,
     )  # fmt: skip
 
 
-def _check(reference: Sequence[float], candidate: Sequence[float], clusters: Sequence[str] | None) -> None:
+def _columns(reference: Sequence[float], candidate: Sequence[float], clusters: Sequence[str] | None) -> Any:
+    """Return both as arrays, where they can be compared."""
+    import numpy as np
+
     n = len(reference)
     if len(candidate) != n or n == 0 or (clusters is not None and len(clusters) != n):
         named = "" if clusters is None else f" with {len(clusters)} names of clusters"
         raise ValueError(f"{n} and {len(candidate)} values{named} cannot be paired")
-    if not all(map(math.isfinite, reference)) or not all(map(math.isfinite, candidate)):
+    columns = np.asarray([reference, candidate], dtype=float)
+    if not np.isfinite(columns).all():
         raise ValueError("a value to be compared is not a finite number")
+    return columns
 
 
 def _by_score(
@@ -151,13 +154,14 @@ def _by_score(
     return delta - half, delta + half, p_drop, p_gain
 
 
-def _cluster_sums(differences: Sequence[float], groups: Sequence[str] | None) -> tuple[Any, Any]:
+def _cluster_sums(differences: Any, groups: Sequence[str] | None) -> tuple[Any, Any]:
     """Return the sum of differences and the number of samples of each cluster, as arrays."""
     import numpy as np
 
     if groups is None:
-        return np.asarray(differences, dtype=float), np.ones(len(differences))
-    _, place = np.unique(np.asarray(groups), return_inverse=True)
+        return differences, np.ones(len(differences))
+    numbers = {name: k for k, name in enumerate(sorted(set(groups)))}
+    place = np.fromiter(map(numbers.__getitem__, groups), dtype=np.intp, count=len(groups))
     return np.bincount(place, weights=differences), np.bincount(place).astype(float)
 
 

@@ -5,7 +5,7 @@
     ratio_z(both=120, wins=8, losses=6, n=164, rho=0.95)  ->  2.99
 
 Score tests take the variance at the null hypothesis, by the restricted maximum likelihood estimate, so they hold alpha
-where few samples differ; a t test does not (`tests/stats/test_proportions.py` enumerates both).
+where few samples differ; a t test does not (`tests/stats/test_score_size.py` enumerates both).
 Sources: McNemar 1947; Tango 1998, Statistics in Medicine 17:891; Nam and Blackwelder 2002, Statistics in Medicine
 21:689 (ratio; the closed form here is derived from their likelihood). Cost: a bound is 60 evaluations of a formula.
 """
