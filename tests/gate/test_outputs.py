@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.gate import outputs
+from harness.gate.decide import exit_code
 from harness.gate.outputs.status import WORST_FIRST
+from harness.gate.policy import Defaults, Policy, SuitePolicy
 from harness.types import Check, Outcome, Verdict
 
 OUTCOMES: tuple[Outcome, ...] = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR")
@@ -60,7 +62,8 @@ def junit(path: Path, verdict: Verdict, mapped: outputs.OnInconclusive = "report
 def test_all_forms_tell_one_story(tmp_path_factory: pytest.TempPathFactory, verdict: Verdict, mapped: str) -> None:
     found = junit(tmp_path_factory.mktemp("junit"), verdict, mapped)  # type: ignore[arg-type]
     lines = outputs.annotations(verdict, mapped)  # type: ignore[arg-type]
-    blocked = verdict.outcome in ("FAIL", "ERROR") or (verdict.outcome, mapped) == ("INCONCLUSIVE", "fail")
+    policy = Policy(suites={"mmlu": SuitePolicy()}, defaults=Defaults(on_inconclusive=mapped))  # type: ignore[arg-type]
+    blocked = exit_code(verdict, policy) in (1, 4)
     assert (found.failures + found.errors > 0) == blocked
     assert any(line.startswith("::error ") for line in lines) == blocked
     assert (found.errors > 0) == (verdict.outcome == "ERROR")
