@@ -51,6 +51,9 @@ class Looks:
     """Anytime-valid p of "not worse than the reference"."""
     p_margin: float | None = None
     """Anytime-valid p of "worse by the margin or more"; None where that was not looked at."""
+    exact_at: float | None = None
+    """The p_drop at which looking stops, where all bets were on right or wrong of independent samples: what the looks
+    have used of alpha is then counted exactly. None elsewhere."""
     stopped: bool = False
     """Whether the answer was known before the end, and the rest of the samples does not count."""
 

@@ -14,8 +14,9 @@ Two e-processes (`stats.sequential`) bet on the differences, one bet a cluster:
   every suite does, so the chance that it passes although one of them must not is at most that one's alpha
   (intersection-union; Berger 1982, Technometrics 24:295).
 
-Who looks and then tests once more at the end splits alpha: (1 - share) * alpha is left for that test, and weighted
-Bonferroni puts both together (`combined_p`). A suite is stopped only where its answer cannot change any more: PASS
+Who looks and then tests once more at the end splits alpha: for right or wrong on independent samples it is counted
+exactly what the looks have used (`p_after_looking`); elsewhere, and for margins, (1 - share) * alpha is left for the
+test at the end (`combined_p`). A suite is stopped only where its answer cannot change any more: PASS
 where the margin is its only rule; FAIL where no margin could tolerate the drop, or that margin is lost (`_lost`).
 """
 
@@ -32,7 +33,7 @@ from harness.gate.finding import NORMAL, Finding, Level
 from harness.gate.policy import SuitePolicy
 from harness.gate.rules import findings
 from harness.gate.stage import Stage
-from harness.stats.sequential import EProcess, combined_p
+from harness.stats.sequential import EProcess, combined_p, p_after_looking
 
 HOPE = 0.05
 """A margin is lost when a candidate that were equal to the reference from here on kept it with a smaller chance."""
@@ -44,6 +45,7 @@ class Looking:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.stopped = False
+        self._exact = stage.largest == 1.0
         self._drop, self._keep = EProcess(), EProcess()
         self._group, self._rows = "", list[dict[str, Any]]()
         self._n = self._wins = self._losses = self._looked_at = 0
@@ -76,6 +78,7 @@ class Looking:
         if self.stopped or not differences:
             return
         self._n += len(differences)
+        self._exact = self._exact and all(d in (-1.0, 0.0, 1.0) for _, d in differences)
         self._wins += sum(d > 0 for _, d in differences)
         self._losses += sum(d < 0 for _, d in differences)
         total = math.fsum(w * d for w, d in differences)
@@ -123,7 +126,8 @@ class Looking:
         stage, scale = self.stage, self.stage.metric.high - self.stage.metric.low
         return Looks(
             stage.share, self._n, stage.of, self._wins, self._losses, scale * self._sum / max(1, self._n),
-            self._drop.p, None if stage.margin is None else self._keep.p, self.stopped,
+            self._drop.p, None if stage.margin is None else self._keep.p,
+            stage.share * stage.alpha / stage.family if self._exact else None, self.stopped,
         )  # fmt: skip
 
 
@@ -151,6 +155,8 @@ def _with_looks(early: Finding, late: Finding, looks: Looks, level: Level) -> Fi
     if early.rule == "regression" and early.p is not None:
         numbers |= {"p_looks": looks.p_drop, "p_end": early.p}
         p = combined_p(looks.p_drop, early.p, looks.share)
+        if looks.exact_at is not None:
+            p = p_after_looking(looks.wins, looks.losses, looks.p_drop, looks.exact_at)
         return replace(late, p=p, note=note, numbers={**late.numbers, **numbers})
     if early.rule == "non_inferiority" and looks.p_margin is not None:
         kept = late.kept or looks.p_margin <= looks.share * level.alpha
@@ -166,6 +172,9 @@ def _stopped(wanted: SuitePolicy, held: SuiteEvidence, looks: Looks, level: Leve
     counts = {"n": looks.n, "of": looks.of, "wins": looks.wins, "losses": looks.losses, "share": looks.share}
     drop = {**counts, "delta": looks.delta, "p_looks": looks.p_drop}
     p = combined_p(looks.p_drop, 1.0, looks.share)
+    if looks.exact_at is not None:
+        # Stopped for another reason than a drop, nothing is left to be said of one.
+        p = looks.p_drop if looks.p_drop <= looks.exact_at else 1.0
     several = [Finding(held.suite, "regression", looks.delta, 0.0, None, None, True, p, note, drop, refused)]
     rule = wanted.non_inferiority
     if rule is not None and looks.p_margin is not None:

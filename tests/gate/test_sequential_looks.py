@@ -160,7 +160,7 @@ def check_of(said, rule: str):
 
 def test_a_stopped_suite_is_judged_by_its_looks_alone() -> None:
     reference, candidate = drops(60, 5)
-    stopped = Looks(0.8, 60, 500, 0, 12, -0.2, 0.001, None, True)
+    stopped = Looks(0.8, 60, 500, 0, 12, -0.2, 0.001, None, stopped=True)
     said = verdict(SuitePolicy(absolute=Absolute(min=0.9)), reference, candidate, stopped)
     assert said.outcome == "FAIL" and {c.rule for c in said.checks} == {"faults", "items", "regression"}
     regression = check_of(said, "regression")
@@ -182,6 +182,20 @@ def test_the_end_has_what_the_looks_left_of_alpha() -> None:
     assert looked.outcome == "FAIL" and check_of(looked, "regression").numbers["p_end"] == pytest.approx(
         0.0384, abs=1e-4
     )
+
+
+def test_of_right_and_wrong_it_is_counted_what_the_looks_have_used() -> None:
+    reference, candidate = [1.0] * 14 + [0.0] * 4 + [1.0] * 182, [0.0] * 14 + [1.0] * 4 + [1.0] * 182
+    nothing = Looks(0.8, 200, 200, 4, 14, -0.05, 0.2)
+    assert verdict(PLAIN, reference, candidate, nothing).outcome == "PASS", "McNemar's .015 is above a fifth of alpha"
+    counted = verdict(PLAIN, reference, candidate, replace(nothing, exact_at=0.04))
+    assert counted.outcome == "FAIL" and 0.015 < check_of(counted, "regression").numbers["p_holm"] < 0.05
+    pass_stopped = replace(nothing, exact_at=0.04, p_margin=0.01, stopped=True)
+    said = verdict(MARGIN, reference, candidate, pass_stopped)
+    assert said.outcome == "PASS" and check_of(said, "regression").numbers["p_holm"] == 1.0
+    assert looking(staged(reference), candidate).looks.exact_at == pytest.approx(0.04)
+    assert looking(staged(reference, siblings=2), candidate).looks.exact_at is None
+    assert looking(staged(reference), [0.5, *candidate[1:]]).looks.exact_at is None
 
 
 def test_looks_may_keep_a_margin_that_the_end_does_not() -> None:
