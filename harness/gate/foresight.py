@@ -14,7 +14,8 @@ disagree on a sample, psi, which is taken from the first of:
 2. past gates of this suite against other runs, which also tell what clusters and attempts do to the error;
 3. 0.2, which two checkpoints of one training seldom exceed.
 
-In sequential mode both are those of the test at the end with what the looks leave of alpha; looking finds more.
+In sequential mode the margin is that of the test at the end, with the part of alpha that the looks leave: looks keep
+margins too, so it is the worst case.
 Formulas: `stats.power`. Cost: a second for suites of thousands, exact up to `EXACT` samples, normal above.
 """
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -31,12 +32,14 @@ from harness.config import EvalConfig
 from harness.gate.decide import alpha_of
 from harness.gate.evidence import Evidence
 from harness.gate.gather import stored_name, stored_references
-from harness.gate.policy import Policy, SuitePolicy
+from harness.gate.policy import Policy
+from harness.stats import power as powers
 from harness.store import Database, gates, read
 
 ASSUMED = 0.2
 EXACT = 3000
 """Samples up to which all tables are enumerated."""
+NOTHING = "nothing is asked of it"
 PAST = 20
 """Gates looked back at."""
 DECODED_ALIKE = ("prompt", "temperature", "top_p", "max_tokens", "reasoning_tokens")
@@ -105,63 +108,54 @@ def lines(policy: Policy, database: Database, wanted: Mapping[str, int], loop: s
     known = recorded(database, run) if run else {}
     family = sum(stored_name(name, {}) in known for name in policy.suites)
     alpha = alpha_of(policy, Evidence("", "", {}, loop=loop))
-    if policy.sequential.enabled:
-        alpha *= 1.0 - policy.sequential.share
-    return [
-        _row(policy, database, name, wanted.get(stored_name(name, {}), 0), known, run, alpha, family)
-        for name in policy.suites
-    ]
+    late = alpha * (1.0 - policy.sequential.share) if policy.sequential.enabled else alpha
+    rows = []
+    for name in policy.suites:
+        suite = stored_name(name, {})
+        floor = noise_floor(database, suite, policy.suites[name].metric, run)
+        pairs = min(wanted.get(suite, 0), known[suite]) if suite in known else None
+        spread = _spread(database, name, floor, policy)
+        row = Row(name, wanted.get(suite, 0), policy.evaluate.samples, floor, spread.psi, spread.source)
+        rows.append(_foreseen(row, policy, spread, pairs, alpha / max(1, family), late))
+    return rows
 
 
-def _row(
-    policy: Policy, database: Database, name: str, n: int, known: Mapping[str, int], run: str, alpha: float, family: int
-) -> Row:
-    suite, attempts, rules = stored_name(name, {}), policy.evaluate.samples, policy.suites[name]
-    floor = noise_floor(database, suite, rules.metric, run)
-    spread = _spread(database, name, floor, attempts, rules)
-    if suite not in known or not n:
-        why = "no stored reference: only the score itself is judged" if suite not in known else "nothing is asked"
-        return Row(name, n, attempts, floor, spread.psi, spread.source, warning=why)
-    pairs, power = min(n, known[suite]), policy.defaults.power
-    detectable, certifiable = _reach(pairs, spread, alpha, family, power)
-    margin = rules.non_inferiority.margin if rules.non_inferiority is not None else None
-    needed = _needed(spread, margin, alpha, power) if margin is not None and margin < certifiable else None
-    return Row(
-        name, pairs, attempts, floor, spread.psi, spread.source, detectable, certifiable, margin, needed,
-        _warning(policy, rules, pairs, margin, needed, power),
+def _foreseen(row: Row, policy: Policy, spread: Spread, pairs: int | None, worst: float, alpha: float) -> Row:
+    """Return a row with what its pairs can tell. `worst`: the smallest part of alpha that Holm may leave a suite."""
+    if not pairs:
+        return replace(
+            row, warning="no stored reference: only the score itself is judged" if pairs is None else NOTHING
+        )
+    rules, power = policy.suites[row.suite], policy.defaults.power
+    detectable, certifiable = _reach(pairs, spread, worst, alpha, power)
+    rule = rules.non_inferiority
+    margin = rule.margin if rule is not None and rule.to == "reference" else None
+    short = margin is not None and margin < certifiable
+    needed = powers.needed(spread.variance, margin, alpha, power) if short and margin is not None else None
+    least = policy.defaults.min_items if rules.min_items is None else rules.min_items
+    warning = ""
+    if pairs < least:
+        warning = f"{pairs} samples, fewer than {least} decide nothing"
+    elif needed is not None:
+        warning = (
+            f"an equal model keeps the margin {margin:g} less often than {power:.0%}: that takes {needed:,} samples"
+        )
+    return replace(
+        row, n=pairs, detectable=detectable, certifiable=certifiable, margin=margin, needed=needed, warning=warning
     )  # fmt: skip
 
 
-def _warning(
-    policy: Policy, rules: SuitePolicy, n: int, margin: float | None, needed: int | None, power: float
-) -> str:  # fmt: skip
-    least = policy.defaults.min_items if rules.min_items is None else rules.min_items
-    if n < least:
-        return f"{n} samples, fewer than {least} decide nothing"
-    if needed is None:
-        return ""
-    return f"an equal model keeps a margin of {margin:g} less often than {power:.0%}: that takes {needed:,} samples"
-
-
-def _reach(n: int, spread: Spread, alpha: float, family: int, power: float) -> tuple[float, float]:
+def _reach(n: int, spread: Spread, worst: float, alpha: float, power: float) -> tuple[float, float]:
     """Return (smallest drop that is found, smallest margin that an equal model keeps), both with `power`."""
-    from harness.stats import power as powers
-
     if spread.simple and n <= EXACT:
-        found = powers.detectable(n, spread.psi, alpha / family, power)
-        return found, powers.certifiable(n, spread.psi, alpha, power)
+        return powers.detectable(n, spread.psi, worst, power), powers.certifiable(n, spread.psi, alpha, power)
     se = math.sqrt(spread.variance / n)
-    return powers.detectable_by_se(se, alpha / family, power), powers.detectable_by_se(se, alpha, power)
+    return powers.detectable_by_se(se, worst, power), powers.detectable_by_se(se, alpha, power)
 
 
-def _needed(spread: Spread, margin: float, alpha: float, power: float) -> int:
-    from harness.stats import power as powers
-
-    return powers.needed(spread.variance, margin, alpha, power)
-
-
-def _spread(database: Database, name: str, floor: float | None, attempts: int, rules: SuitePolicy) -> Spread:
-    simple = attempts == 1 and not rules.cluster
+def _spread(database: Database, name: str, floor: float | None, policy: Policy) -> Spread:
+    attempts = policy.evaluate.samples
+    simple = attempts == 1 and not policy.suites[name].cluster
     if floor:
         return Spread(floor, floor / attempts, "noise floor", simple)
     past = [found for found in _past(database, name) if found.get("se") and found.get("n")]
@@ -169,8 +163,7 @@ def _spread(database: Database, name: str, floor: float | None, attempts: int, r
         psi = median(found["psi"] for found in past)
         variance = median(found["n"] * found["se"] ** 2 for found in past)
         # Independent samples scatter by their discordance, short of the square of a difference.
-        alike = simple and variance <= psi <= 1.2 * variance + 1e-9
-        return Spread(psi, variance, f"median of {len(past)} past gates", alike)
+        return Spread(psi, variance, f"{len(past)} past gates", simple and variance <= psi <= 1.2 * variance)
     return Spread(ASSUMED, ASSUMED / attempts, "assumed", simple)
 
 
