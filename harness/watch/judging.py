@@ -19,6 +19,8 @@ from harness import registry
 from harness.config import EvalConfig
 from harness.errors import InfrastructureError, MissingPackage, UsageError
 from harness.gate import judge as gate
+from harness.models.hf import HF
+from harness.models.hf.loading import unmap
 from harness.runner.progress import Meter
 from harness.store import checkpoints
 from harness.watch.checkpoints import Checkpoint
@@ -74,6 +76,9 @@ def judge(checkpoint: Checkpoint, content: str, conditions: Conditions, meter: M
             raise Unsteady from error
         return record(checkpoint, content, conditions, error=f"{error.what} (expected: {error.expected})")
     with model:
+        if isinstance(model, HF) and model.loaded is not None:
+            # A training may write the same file anew, and what was mapped would become its weights.
+            unmap(model.loaded.model)
         if checkpoint.stamp() != stamp:
             raise Unsteady
         run_id = conditions.ask(config, model, meter)

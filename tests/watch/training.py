@@ -86,6 +86,14 @@ def trainer(out: Path, model: Any, steps: int = 4, save_steps: int = 2, keep: in
     return Trainer(model=model, args=arguments, train_dataset=rows, processing_class=tokenizer(), **more)
 
 
+def fill(tensor: Any, seed: int) -> None:
+    """Fill a parameter with seeded numbers."""
+    import torch
+
+    with torch.no_grad():
+        tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(seed)))
+
+
 def callback_class() -> Any:
     """Return the class of callbacks of transformers."""
     from transformers import TrainerCallback

@@ -96,6 +96,16 @@ def load(locator: str, settings: HFSettings) -> Loaded:
     return Loaded(model, tokenizer, name, n_ctx, device, str(model.dtype).removeprefix("torch."))
 
 
+def unmap(model: Any) -> None:
+    """Copy weights on the CPU out of the mapped files they lie in: one overwritten in place would change them.
+
+    Cost: the model's size in memory that cannot be given back under pressure.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.device.type == "cpu":
+            tensor.data = tensor.data.clone()
+
+
 def context_length(config: Any, tokenizer: Any) -> int:
     """Return the context length in tokens: the text model's configuration, the model's, the tokenizer's, or 2048."""
     text = getattr(config, "text_config", None) or config
