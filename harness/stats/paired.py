@@ -150,7 +150,7 @@ def _by_score(
     if rho == 1.0:
         return *tango_within(wins, losses, n, critical), p_drop, p_gain
     delta = ((both + wins) - rho * (both + losses)) / n
-    half = critical * math.sqrt(ratio_variance(both, wins, losses, n, rho) * effect) / n
+    half = critical * math.sqrt(ratio_variance(both, wins, losses, n, rho)) / n
     return delta - half, delta + half, p_drop, p_gain
 
 
