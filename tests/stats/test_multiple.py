@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from harness import stats
 
-FAMILIES = st.dictionaries(st.text(max_size=4), st.floats(0, 1), min_size=1, max_size=12)
+FAMILIES = st.dictionaries(st.sampled_from("abcdefghijklmnop"), st.floats(0, 1), min_size=1, max_size=12)
 
 
 @given(FAMILIES)
