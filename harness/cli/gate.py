@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
+from harness.cli.console import Db, Debug, Json, command, emit, people, printable
 from harness.cli.evaluate import parse_settings
+from harness.cli.verdict import plan_document, print_plan, print_verdict
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.config import EvalConfig
+    from harness.gate import foresight
     from harness.gate.judge import Judged, Terms
     from harness.store import Database
-    from harness.types import Check
-
-COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow", "ERROR": "bold magenta"}
 
 
 @command
@@ -39,6 +39,7 @@ def run(
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value for the model.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Samples per suite, for a model.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what could be told, ask nothing, decide nothing.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML there.")] = None,
     comment: Annotated[Path | None, typer.Option(help="Write Markdown for a pull-request comment there.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Step summary, outputs and annotations.")] = False,
@@ -62,10 +63,16 @@ def run(
     from harness.gate.judge import Terms
     from harness.store import Database
 
-    terms = Terms.read(policy, baseline, sequential)
+    terms, database = Terms.read(policy, baseline, sequential), Database.at(db)
     asked = Asked(data, parse_settings(settings or []), limit, _split(split), sealed, loop, quiet)
     with _quiet(github, as_json):
-        judged = asked.judge(Database.at(db), terms, candidate, people(as_json))
+        run_id, config = asked.prepare(database, terms, candidate, people(as_json))
+        rows = asked.foresee(database, terms, run_id, config)
+        if plan or config is not None:
+            print_plan(people(as_json), rows, terms.policy.defaults.power)
+        if plan:
+            return _emit_plan(rows) if as_json else 0
+        judged = asked.judge(database, terms, run_id or asked.evaluate(database, terms, config))
         print_verdict(people(as_json), judged)
     _publish(judged, terms, junit, comment, github, as_json)
     return int(judged.row["exit_code"])
@@ -89,42 +96,55 @@ class Asked:
     loop: str
     quiet: bool
 
-    def judge(self, database: Database, terms: Terms, candidate: str, console: Any) -> Judged:
-        """Return the verdict: every cheap check, then the evaluation where the candidate is a model, then the decision.
+    def prepare(
+        self, database: Database, terms: Terms, candidate: str, console: Any
+    ) -> tuple[str | None, EvalConfig | None]:
+        """Return the stored run, or how the model is to be evaluated, after every cheap check.
 
         Raises:
             UsageError: policy, references or candidate are wrong; found before the first token.
         """
-        from harness.gate import judge
         from harness.gate.check import check
+        from harness.gate.judge import candidate_run, evaluation
 
-        run_id = judge.candidate_run(database, candidate)
+        run_id = candidate_run(database, candidate)
         said = f"the run {run_id}" if run_id else f"the model {candidate}, evaluated first"
         if not self.quiet:
             console.print(f"[dim]candidate:[/] {escape(printable(said))}")
+        if run_id is not None and (self.settings or self.limit is not None):
+            what = f"{candidate!r} is a stored run: --set and --limit say nothing about it"
+            raise UsageError(what, "a model, or no such option", "type: harness list runs")
         check(terms.policy, terms.named, database, terms.folder, run_id, self.data)
-        if run_id is None:
-            run_id = self._evaluate(database, terms, candidate)
-        elif self.settings or self.limit is not None:
-            raise UsageError(
-                f"{candidate!r} is a stored run: --set and --limit say nothing about it",
-                "a model, or no such option",
-                "type: harness list runs",
-            )
-        return judge.judge(database, terms, run_id, self.split, self.sealed, self.loop)
+        split = "test" if self.sealed else self.split
+        made = evaluation(terms.policy, candidate, self.settings, self.data, self.limit, split)
+        return (run_id, None) if run_id is not None else (None, made)
 
-    def _evaluate(self, database: Database, terms: Terms, model: str) -> str:
+    def foresee(
+        self, database: Database, terms: Terms, run_id: str | None, config: EvalConfig | None
+    ) -> list[foresight.Row]:
+        """Return what the gate will be able to tell; of a stored run, what it could."""
+        from harness.gate import foresight
+
+        wanted = foresight.asked(config) if config is not None else foresight.recorded(database, run_id or "")
+        return foresight.lines(terms.policy, database, wanted, self.loop)
+
+    def evaluate(self, database: Database, terms: Terms, config: EvalConfig | None) -> str:
+        """Return the run of the model after asking it: all of the samples, or until the answers are known."""
         from harness.gate import sequential
-        from harness.gate.judge import evaluation
         from harness.runner import evaluate
         from harness.runner.progress import Meter
 
-        split = "test" if self.sealed else self.split
-        config = evaluation(terms.policy, model, self.settings, self.data, self.limit, split)
+        assert config is not None
         meter = Meter(quiet=self.quiet)
         if terms.policy.sequential.enabled:
             return sequential.ask(terms.policy, config, database, self.loop, self.sealed, meter=meter).run_id
         return evaluate(config, database, meter=meter).run_id
+
+    def judge(self, database: Database, terms: Terms, run_id: str) -> Judged:
+        """Return the stored verdict on a run."""
+        from harness.gate.judge import judge
+
+        return judge(database, terms, run_id, self.split, self.sealed, self.loop)
 
 
 def _quiet(github: bool, as_json: bool) -> AbstractContextManager[None]:
@@ -157,30 +177,9 @@ def _publish(
         emit(outputs.document(judged.verdict, judged.row))
 
 
-def print_verdict(console: Any, judged: Judged) -> None:
-    """Print a row a check, worst last, and the verdict."""
-    from harness.gate.outputs.table import number
-
-    verdict = judged.verdict
-    numbers = ("observed", "required", "low", "high")
-    table = plain_table("", "suite", "rule", *numbers, "what it means", right=numbers)
-    for check in verdict.checks:
-        colour = COLOURS[check.outcome] if check.required else "dim"
-        table.add_row(
-            f"[{colour}]{check.outcome}[/]", escape(printable(check.suite)), escape(printable(check.rule)),
-            *(number(value) if value is not None else "" for value in _figures(check)), escape(printable(check.note)),
-        )  # fmt: skip
-    console.print(table)
-    against = f" against {verdict.baseline}" if verdict.baseline else ""
-    console.print(
-        f"[{COLOURS[verdict.outcome]}]{verdict.outcome}[/] {escape(printable(f'{verdict.candidate}{against}'))}:"
-        f" {escape(printable(verdict.note))}"
-    )
-    console.print(f"[dim]{verdict.id}, exit code {judged.row['exit_code']}[/]")
-
-
-def _figures(check: Check) -> tuple[float | None, ...]:
-    return check.observed, check.bound, check.low, check.high
+def _emit_plan(rows: Sequence[foresight.Row]) -> int:
+    emit(plan_document(rows))
+    return 0
 
 
 def _selftest(quick: bool, as_json: bool) -> int:
