@@ -133,10 +133,10 @@ def _sorted(suite: SuiteComparison) -> list[Line]:
 def _left_out(suite: SuiteComparison) -> list[str]:
     """Return what is not in the pairs, as lines for people."""
     pairs = suite.pairs
-    found = [] if suite.whole else [f"no sample with a score of {pairs.metric.name} in both runs"]
+    found = [] if suite.whole else [f"no sample has a {pairs.metric.name} in both runs"]
     if pairs.unpaired_reference or pairs.unpaired_candidate:
-        changed = f" ({pairs.changed} of them in both, with other content)" if pairs.changed else ""
-        found.append(f"scored in A only {pairs.unpaired_reference}, in B only {pairs.unpaired_candidate}{changed}")
+        changed = f" ({pairs.changed} are in both, with other content)" if pairs.changed else ""
+        found.append(f"scored without a pair: A {pairs.unpaired_reference}, B {pairs.unpaired_candidate}{changed}")
     for letter, faults in (("A", pairs.faults_reference), ("B", pairs.faults_candidate)):
         if faults:
             counts = ", ".join(f"{kind} {count}" for kind, count in faults.items())
@@ -145,8 +145,8 @@ def _left_out(suite: SuiteComparison) -> list[str]:
 
 
 def _legend(found: Comparison) -> list[str]:
-    lines = [f"A against B on {len(found.suites)} suites, split {found.split}; intervals at {1 - found.alpha:.0%}, "
-             f"p two-sided, adjusted over suites by Holm; no verdict: no difference shown"]  # fmt: skip
+    how = f"split {found.split}, intervals at {1 - found.alpha:.0%}, p two-sided, adjusted by Holm over the suites"
+    lines = [f"{how}; no verdict: no difference is shown, which is not to say that there is none"]
     for letter, names in (("A", found.only_reference), ("B", found.only_candidate)):
         if names:
             lines.append(f"only in {letter}: {', '.join(names)}")

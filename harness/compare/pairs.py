@@ -41,7 +41,8 @@ class SuitePairs:
     """Values whose mean is the metric over the pairs (`values.linearised`)."""
     candidate: tuple[float, ...]
     unpaired_reference: int
-    """Samples with a score in the reference only, changed ones included."""
+    """Samples with a score in the reference that form no pair: not scored or changed in the candidate, or tried too few
+    times for pass@k on either side."""
     unpaired_candidate: int
     faults_reference: Mapping[str, int]
     """`boundary/kind` -> count."""
