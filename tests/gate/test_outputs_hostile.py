@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from xml.etree import ElementTree as Xml
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -24,10 +25,19 @@ NASTY = (
     "%0A::error::x", "%", ",", ":", "title=x", "\n# H", "</code>", "</details>", "\n\n- x", "\t", "'", '"', "{{ x }}",
     "${{ github.token }}",
 )  # fmt: skip
-text = st.lists(
+texts = st.lists(
     st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=()), max_size=8), min_size=1, max_size=6
 ).map("".join)
 UNESCAPE = {"%25": "%", "%3A": ":", "%2C": ",", "%0A": "\n", "%0D": "\r"}
+
+
+def hostile_text(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test on each of `NASTY`, alone and amid words, and on whatever is made of them."""
+    for nasty in NASTY:
+        test = example(hostile=nasty)(example(hostile=f"a {nasty} b {nasty}")(test))
+    return given(hostile=texts)(test)
+
+
 OURS = {"h2", "h3", "p", "strong", "code", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
 
 
@@ -69,7 +79,7 @@ class Page(HTMLParser):
             self.bare += data
 
 
-@given(hostile=text)
+@hostile_text
 def test_markdown_shows_the_text_and_nothing_else(hostile: str) -> None:
     verdict = verdict_of(hostile)
     for source in (outputs.summary(verdict), outputs.comment(verdict, hostile)):
@@ -82,7 +92,7 @@ def test_markdown_shows_the_text_and_nothing_else(hostile: str) -> None:
         assert not re.search(r"@\w|#\d|://|www\.", page.bare), "GitHub would notify or link"
 
 
-@given(hostile=text)
+@hostile_text
 def test_annotation_is_one_command_that_says_what_was_meant(hostile: str) -> None:
     for told in outputs.annotations(verdict_of(hostile)):
         assert len(told.splitlines()) == 1
@@ -92,7 +102,7 @@ def test_annotation_is_one_command_that_says_what_was_meant(hostile: str) -> Non
         assert line(hostile)[:50] in title and message.startswith(line(hostile))
 
 
-@given(hostile=text)
+@hostile_text
 def test_junit_is_well_formed_and_says_what_was_meant(tmp_path_factory: pytest.TempPathFactory, hostile: str) -> None:
     path = tmp_path_factory.mktemp("junit") / "gate.xml"
     outputs.write_junit(path, verdict_of(hostile))
@@ -102,7 +112,7 @@ def test_junit_is_well_formed_and_says_what_was_meant(tmp_path_factory: pytest.T
     assert b"]]>" not in path.read_bytes()
 
 
-@given(hostile=text)
+@hostile_text
 def test_outputs_of_a_step_cannot_be_forged(tmp_path_factory: pytest.TempPathFactory, hostile: str) -> None:
     folder = tmp_path_factory.mktemp("github")
     with pytest.MonkeyPatch.context() as patch:
@@ -126,7 +136,7 @@ def obeyed(log: list[str]) -> list[str]:
     return found
 
 
-@given(hostile=text)
+@hostile_text
 def test_muted_text_commands_nothing(hostile: str) -> None:
     log: list[str] = []
     with outputs.muted(log.append):
