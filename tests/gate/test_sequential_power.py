@@ -8,15 +8,17 @@ arrays; the first test holds it against `Looking` itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
+from harness.gate.decide import decide
+from harness.gate.evidence import Evidence, Pairs, SuiteEvidence
 from harness.gate.looks import HOPE, Looking
-from harness.gate.policy import NonInferiority, SuitePolicy
+from harness.gate.policy import NonInferiority, Policy, SuitePolicy
 from harness.gate.stage import Stage, stage
 from harness.stats.power import power_of_drop
 from harness.stats.proportions import tango_z
@@ -152,3 +154,69 @@ def test_ten_points_stop_early_beside_a_margin_too(margin: float) -> None:
         print(f"margin={margin:.2f} n={n:4}: used {used:.2f} of n, found {found:.3f}, fixed {fixed:.3f}")
         if n >= 500:
             assert used <= 0.5 and found >= fixed - 0.05
+
+
+@pytest.mark.slow
+def test_a_family_of_six_is_blocked_at_most_alpha() -> None:
+    k, n, level = 6, 500, SHARE * ALPHA / 6
+    ps = np.empty((k, REPEATS))
+    for place in range(k):
+        d = np.where(np.random.default_rng([place, n]).random((REPEATS, n)) < 0.15, 1.0, 0.0)
+        d *= np.random.default_rng([place, n, 1]).choice([-1.0, 1.0], size=d.shape)
+        highest = np.exp(-log_e_paths(-d).max(axis=1).clip(min=0.0))
+        losses, wins = (d < 0).sum(axis=1), (d > 0).sum(axis=1)
+        ends = [p_after_looking(int(w), int(x), float(p), level) for w, x, p in zip(wins, losses, highest, strict=True)]
+        ps[place] = ends
+    blocked = ps.min(axis=0) * k <= ALPHA  # Holm's first step
+    print(f"family of six, equal: any blocked {blocked.mean():.3f}, unadjusted {(ps <= ALPHA).any(axis=0).mean():.3f}")
+    assert blocked.mean() <= AT_MOST
+    assert (ps <= ALPHA).any(axis=0).mean() > AT_MOST, "without Holm this test must see it"
+
+
+REPEATED = 400
+
+
+def clustered(seed: int, graded: bool) -> tuple[Any, Any]:
+    """Return (reference, candidate) of 600 samples in clusters of five that share their luck."""
+    rng = np.random.default_rng(seed)
+    shared = rng.random((2, 120)).repeat(5, axis=1)
+    own = rng.random((2, 600))
+    luck = np.where(rng.random((2, 600)) < 0.8, shared, own)
+    return tuple(np.round(luck, 2) if graded else (luck < 0.6).astype(float))
+
+
+def blocked_share(graded: bool, siblings: int) -> float:
+    """Return how often an equal candidate is blocked when so many neighbours are one bet."""
+    ids = [f"{place:04}" for place in range(600)]
+    groups = {i: f"{place // siblings:04}" for place, i in enumerate(ids)}
+    metric, wanted, failed = Metric("acc", "acc"), SuitePolicy(), 0
+    policy = Policy(suites={"suite": wanted})
+    for seed in range(REPEATED):
+        reference, candidate = clustered(seed, graded)
+        fixed = stage(
+            wanted, metric, dict(zip(ids, reference.tolist(), strict=True)), groups, {}, 600, alpha=ALPHA, share=SHARE,
+            family=1, min_items=LEAST,
+        )  # fmt: skip
+        assert isinstance(fixed, Stage)
+        looking = Looking(fixed)
+        for i, value in zip(ids, candidate.tolist(), strict=True):
+            looking.add(i, {"acc": value})
+        looking.close()
+        sides = Pairs(tuple(reference.tolist()), tuple(candidate.tolist()), tuple(groups.values()))
+        held = SuiteEvidence("suite", metric, sides.candidate, wanted=600, pairs={"reference": sides})
+        held = replace(held, looks=looking.looks)
+        failed += decide(policy, Evidence("run", "model", {"suite": held})).outcome == "FAIL"
+    return failed / REPEATED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("graded", [False, True])
+def test_clusters_are_one_bet(graded: bool) -> None:
+    right, wrong, most = (
+        blocked_share(graded, 5),
+        blocked_share(graded, 1),
+        binom.ppf(0.999, REPEATED, ALPHA) / REPEATED,
+    )
+    print(f"clusters of five, {'graded' if graded else 'right or wrong'}: blocked {right:.3f}, unclustered {wrong:.3f}")
+    assert right <= most
+    assert wrong > most, "bets on single samples of a cluster must be seen"
