@@ -134,8 +134,8 @@ class Looking:
 def found(wanted: SuitePolicy, held: SuiteEvidence, level: Level) -> list[Finding]:
     """Return what the rules of a suite find, looks included where there were some.
 
-    A stopped suite is judged by what was looked at alone; its other rules (floors, calibration) are not: they would
-    need the samples that were not asked, and a FAIL is a FAIL without them.
+    A stopped suite is judged by what was looked at alone: its margin where that is kept, its other rules not at all.
+    They would need the samples that were not asked, and a FAIL is a FAIL without them.
     """
     looks = held.looks
     if looks is None:
@@ -177,12 +177,10 @@ def _stopped(wanted: SuitePolicy, held: SuiteEvidence, looks: Looks, level: Leve
         p = looks.p_drop if looks.p_drop <= looks.exact_at else 1.0
     several = [Finding(held.suite, "regression", looks.delta, 0.0, None, None, True, p, note, drop, refused)]
     rule = wanted.non_inferiority
-    if rule is not None and looks.p_margin is not None:
+    kept = looks.p_margin is not None and looks.p_margin <= looks.share * level.alpha
+    # A margin that is lost goes unsaid only beside the drop that lost it.
+    if rule is not None and looks.p_margin is not None and (kept or p > level.alpha):
         keep = {**counts, "delta": looks.delta, "margin": rule.margin, "p_looks": looks.p_margin}
-        kept = looks.p_margin <= looks.share * level.alpha
-        several.append(
-            Finding(
-                held.suite, "non_inferiority", looks.delta, -rule.margin, None, None, kept, 1.0, note, keep, refused
-            )
-        )
+        bounds = (looks.delta, -rule.margin, None, None)
+        several.append(Finding(held.suite, "non_inferiority", *bounds, kept, 1.0, note, keep, refused))
     return several

@@ -168,7 +168,10 @@ def test_a_stopped_suite_is_judged_by_its_looks_alone() -> None:
     assert "after 60 of 500" in regression.note
     kept = replace(stopped, wins=5, losses=5, delta=0.0, p_drop=1.0, p_margin=0.039)
     assert verdict(MARGIN, reference, reference, kept).outcome == "PASS"
-    assert verdict(MARGIN, reference, reference, replace(kept, p_margin=0.041)).outcome == "INCONCLUSIVE"
+    neither = replace(kept, p_margin=0.041)
+    assert verdict(MARGIN, reference, reference, neither).outcome == "INCONCLUSIVE", "nothing passes unsaid"
+    lost = verdict(MARGIN, reference, candidate, replace(stopped, p_margin=1.0))
+    assert lost.outcome == "FAIL" and {c.rule for c in lost.checks} == {"faults", "items", "regression"}
 
 
 def test_the_end_has_what_the_looks_left_of_alpha() -> None:
