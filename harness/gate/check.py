@@ -3,9 +3,9 @@
     check(policy, "gates.yaml", database, Path("."))
     UsageError: gates.yaml: suites.humanevl: no suite named 'humanevl' / nearest: 'humaneval' / ..
 
-The shape of the file (keys, types, positive margins) is `policy.load`'s. What only a run can tell (that it has the
-policy's suites) is `check_candidate`'s; a suite of a stored run is taken as that run declares it, so that its code or
-file need not be here. Cost: importing the suites named, and one sample of each that names a tag.
+The shape of the file (keys, types, positive margins) is `policy.load`'s. A suite of a stored run is taken as that run
+declares it, so that its code or file need not be here. Cost: importing the suites named, and one sample of each that
+names a tag.
 """
 
 from __future__ import annotations
@@ -60,18 +60,6 @@ def check(
                 _lacks(place, references[to], name, rows[to])
             if to in published and to in _ruled(wanted):
                 _reachable(place, wanted, metric, figures.figure(*published[to], name, metric).value, to)
-
-
-def check_candidate(policy: Policy, where: str, database: Database, candidate: str) -> None:
-    """Return when a run has all suites of a policy.
-
-    Raises:
-        UsageError: it lacks one.
-    """
-    known = _stored_suites(database, candidate)
-    for name in policy.suites:
-        if stored_name(name, known) not in known:
-            _lacks(f"{where}: suites.{name}", candidate, name, known)
 
 
 def _limits(policy: Policy, where: str) -> None:
