@@ -156,6 +156,10 @@ class Database:
             yield
         except HarnessError:
             raise
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C during a query
+                raise KeyboardInterrupt from error
+            raise
         except (*BROKEN, OSError) as error:
             line = str(error).splitlines()[0]
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
