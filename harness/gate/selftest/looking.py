@@ -78,8 +78,10 @@ def judged(trial: Trial, drawn: Any) -> Iterator[tuple[bool, int]]:
     for row, p, last in zip(drawn, lowest, stop.tolist(), strict=True):
         used = min(last, n)
         wins, losses = int((row[:used] > 0).sum()), int((row[:used] < 0).sum())
-        delta = (wins - losses) / used
-        looks = Looks(RULES.share, used, n, wins, losses, delta, float(p[used - 1]), None, last <= n)
+        looks = Looks(
+            share=RULES.share, n=used, of=n, wins=wins, losses=losses, delta=(wins - losses) / used,
+            p_drop=float(p[used - 1]), exact_at=RULES.share * trial.alpha, stopped=last <= n,
+        )  # fmt: skip
         table = draws.complete(wins + losses, losses, used).tolist()
         held = from_table("suite", [int(count) for count in table], looks)
         yield trial.verdict(policy, [held]).outcome == "FAIL", used

@@ -91,7 +91,8 @@ class Trial:
     def near(self, section: str, setting: str, count: float, expected: float, points: float = 3.0) -> Line:
         """Return the line of a rate that must lie within so many points of its exact value."""
         margin = points / 100
-        return Line(section, setting, count, self.repeats, expected - margin, expected + margin, expected)
+        low, high = max(0.0, expected - margin), min(1.0, expected + margin)
+        return Line(section, setting, count, self.repeats, low, high, expected)
 
     def policy(self, suites: Mapping[str, SuitePolicy], sequential: Sequential | None = None) -> Policy:
         """Return a policy with these suites at this alpha. What was drawn is enough to decide on."""
