@@ -16,7 +16,7 @@ from rich.markup import escape
 from harness.cli.console import Db, Debug, Json, command, emit, people, printable
 from harness.cli.evaluate import parse_settings
 from harness.cli.verdict import plan_document, print_plan, print_verdict
-from harness.errors import UsageError
+from harness.errors import Inconclusive, UsageError
 
 if TYPE_CHECKING:
     from harness.config import EvalConfig
@@ -103,7 +103,9 @@ class Asked:
 
         Raises:
             UsageError: policy, references or candidate are wrong; found before the first token.
+            Inconclusive: the loop has spent its budget, so that asking a model would be in vain.
         """
+        from harness.gate import budget
         from harness.gate.check import check
         from harness.gate.judge import candidate_run, evaluation
 
@@ -115,6 +117,13 @@ class Asked:
             what = f"{candidate!r} is a stored run: --set and --limit say nothing about it"
             raise UsageError(what, "a model, or no such option", "type: harness list runs")
         check(terms.policy, terms.named, database, terms.folder, run_id, self.data)
+        if (
+            run_id is None
+            and self.loop
+            and budget.looks(database, terms.policy, self.loop) >= terms.policy.budget.looks
+        ):
+            spent = budget.check(terms.policy, self.loop, terms.policy.budget.looks).note
+            raise Inconclusive(spent, "a budget with looks left, before a model is asked", "type: harness gate --help")
         split = "test" if self.sealed else self.split
         made = evaluation(terms.policy, candidate, self.settings, self.data, self.limit, split)
         return (run_id, None) if run_id is not None else (None, made)

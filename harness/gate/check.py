@@ -43,6 +43,11 @@ def check(
         raise UsageError(f"{where}: no suite is required: nothing could fail", "one that is", f"mend {where}")
     for name, wanted in policy.suites.items():
         _names_of_references(policy, f"{where}: suites.{name}", wanted)
+    if policy.sequential.enabled and (policy.reference is None or not policy.reference.run):
+        what = f"{where}: sequential mode looks at differences to a stored run, and there is no reference that is one"
+        raise UsageError(
+            what, "`reference: {run: NAME}`, or no sequential mode", "type: harness gate ... --baseline NAME"
+        )
     known = _stored_suites(database, candidate)
     published = {name: (figures.load(path), path) for name, path in figures.files(policy, folder)}
     references = stored_references(database, policy)
@@ -56,7 +61,8 @@ def check(
         _ranges(place, wanted, metric)
         _tag(place, name, wanted, database, candidate, data_folder)
         for to in used(wanted):
-            if to in references and stored_name(name, rows[to]) not in rows[to]:
+            alone = to not in _ruled(wanted) and _by_itself(wanted)
+            if to in references and stored_name(name, rows[to]) not in rows[to] and not alone:
                 _lacks(place, references[to], name, rows[to])
             if to in published and to in _ruled(wanted):
                 _reachable(place, wanted, metric, figures.figure(*published[to], name, metric).value, to)
@@ -83,13 +89,18 @@ def _names_of_references(policy: Policy, place: str, wanted: SuitePolicy) -> Non
             raise UsageError(what, "`reference: {run: NAME}` in the policy", "type: harness gate ... --baseline NAME")
         raise UsageError(f"{place}: `to: {to}` names no reference", nearest(to, there), "name it under `references:`")
     pinned = [r for r in (policy.reference, policy.previous) if r is not None and r.run]
-    if not pinned and not _ruled(wanted) and wanted.absolute is None and wanted.calibration is None:
+    if not pinned and not _ruled(wanted) and not _by_itself(wanted):
         what = f"{place}: promises nothing: it has no rule, and there is no reference to fall behind"
         raise UsageError(what, "a rule (absolute, relative, non_inferiority, calibration)", "or type: --baseline NAME")
 
 
 def _ruled(wanted: SuitePolicy) -> list[str]:
     return [rule.to for rule in (wanted.relative, wanted.non_inferiority) if rule is not None]
+
+
+def _by_itself(wanted: SuitePolicy) -> bool:
+    """Return whether a suite promises something that takes no reference: a new suite may be without one."""
+    return wanted.absolute is not None or wanted.calibration is not None
 
 
 def _stored_suites(database: Database, run_id: str | None) -> dict[str, dict[str, Any]]:

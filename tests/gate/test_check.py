@@ -41,6 +41,7 @@ def held(tmp_path: Path) -> Callable[..., None]:
         ({"mmlu": {}}, {"reference": {"run": "main"}}),
         ({"mmlu": {"metric": "acc", "cluster": "subject", **ABSOLUTE}}, {}),
         ({"mmlu": {"relative": {"min_ratio": 1.1, "to": "gpt4"}}}, {"references": {"gpt4": {"figures": "gpt-4.yaml"}}}),
+        ({"mmlu": ABSOLUTE}, {"reference": {"run": "other-1"}}),
         ({"mmlu": ABSOLUTE}, {"limits": {"prompt_tokens_per_s": {"min": 1.0, "width": 4}}}),
     ],
 )
@@ -68,6 +69,7 @@ GPT4 = {"references": {"gpt4": {"figures": "gpt-4.yaml"}}}
         ({"mmlu": {**ABSOLUTE, "required": False}}, {}, "no suite is required", "one that is"),
         ({"mmlu": ABSOLUTE}, {"limits": {"load": {"max": 1.0}}}, "no measure named 'load'", "nearest: 'load_s'"),
         ({"mmlu": ABSOLUTE}, {"limits": {"load_s": {"max": 1.0, "width": 4}}}, "width 4", "tokens_per_s only"),
+        ({"mmlu": ABSOLUTE}, {"sequential": {"enabled": True}}, "sequential mode", "reference: {run: NAME}"),
         ({"mmlu": {}}, {"reference": {"run": "mian"}}, "no run 'mian'", "nearest: 'main'"),
         ({"mmlu": {}}, {"reference": {"run": "other-1"}}, "the run 'other-1' has no suite 'mmlu'", "bbh"),
         ({"mmlu": ABSOLUTE}, {"references": {"g": {"figures": "none.yaml"}}}, "cannot read", "YAML"),

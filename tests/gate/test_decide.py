@@ -64,6 +64,16 @@ def test_a_detected_drop_inside_the_margin_is_real_but_tolerated() -> None:
     assert without.outcome == "FAIL", "without a margin nothing tolerates it"
 
 
+def test_the_previous_run_is_compared_as_well_in_the_same_family() -> None:
+    held = suite(pairs=table(100, 5, 5, 54))
+    held = dataclasses.replace(held, pairs={**held.pairs, "previous": table(100, 16, 6, 42, run="last-1")})
+    verdict = decide(policy({"quiz": {}}, previous={"run": "last"}), evidence(held))
+    check = of(verdict, "regression:previous")
+    assert check.numbers["p_holm"] == pytest.approx(2 * check.numbers["p"]) and "last-1" in check.note
+    lost = dataclasses.replace(held, pairs={**held.pairs, "previous": table(60, 56, 6, 42, run="last-1")})
+    assert decide(policy({"quiz": {}}, previous={"run": "last"}), evidence(lost)).outcome == "FAIL"
+
+
 def test_a_margin_against_another_reference_tolerates_nothing() -> None:
     pairs = table(7000, 250, 150, 2600)
     held = suite(pairs=pairs)

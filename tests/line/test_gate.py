@@ -148,6 +148,9 @@ def test_a_loop_whose_budget_is_spent_is_told_so(place: Path) -> None:
     assert (first.returncode, second.returncode) == (0, 3)
     check = json.loads(second.stdout)["checks"][0]
     assert (check["rule"], check["outcome"]) == ("budget", "INCONCLUSIVE") and "has used its 1 looks" in check["note"]
+    before = runs(place)
+    third = gate(place, model(place, "late.jsonl", range(9)), "-p", terms, "--loop", "repair")
+    assert third.returncode == 3 and "has used its 1 looks" in third.stderr and runs(place) == before
 
 
 def test_candidate_and_policy_must_be_given(place: Path) -> None:
