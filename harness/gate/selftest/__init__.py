@@ -16,7 +16,7 @@ table; all others are made one by one, about a millisecond each. A minute as a w
 from __future__ import annotations
 
 from harness.gate.selftest.report import SECTIONS, Report, run
-from harness.gate.selftest.shown import document, markdown, table
+from harness.gate.selftest.shown import document, page, table
 from harness.gate.selftest.trial import REAL, Gate, Line
 
-__all__ = ["REAL", "SECTIONS", "Gate", "Line", "Report", "document", "markdown", "run", "table"]
+__all__ = ["REAL", "SECTIONS", "Gate", "Line", "Report", "document", "page", "run", "table"]

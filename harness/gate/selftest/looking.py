@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.gate.evidence import Looks
-from harness.gate.policy import Sequential
+from harness.gate.policy import NonInferiority, Sequential, SuitePolicy
 from harness.gate.selftest import draws
-from harness.gate.selftest.size import PLAIN, grid
+from harness.gate.selftest.size import MARGIN, PLAIN, grid
 from harness.gate.selftest.trial import Line, Trial, from_table
 from harness.stats.power import power_of_drop
 
@@ -43,12 +43,21 @@ def siblings_looked_at(trial: Trial) -> Iterator[Line]:
 
 
 def looked_then_tested(trial: Trial) -> Iterator[Line]:
-    """Looking at a share of alpha and testing at the end with the rest: together at most alpha."""
+    """An equal candidate, looked at with a share of alpha, tested with the rest: blocked at most alpha."""
+    yield from _either(trial, "equal, looked at and tested", None, "FAIL")
+
+
+def margin_looked_at(trial: Trial) -> Iterator[Line]:
+    """A true drop of exactly the margin, looked at and tested: passes at most alpha."""
+    yield from _either(trial, "drop of the margin, looked at and tested", MARGIN, "PASS")
+
+
+def _either(trial: Trial, name: str, margin: float | None, error: str) -> Iterator[Line]:
     for n in (500,) if trial.quick else (164, 500):
         for psi in (0.2,) if trial.quick else (0.1, 0.2):
-            name, setting = "equal, looked at and tested", f"n={n} psi={psi:g}"
-            drawn = draws.differences(trial.rng(name, setting), trial.repeats, n, psi)
-            yield trial.errors(name, setting, sum(blocked for blocked, _ in judged(trial, drawn)))
+            setting = f"n={n} psi={psi:g}" + (f" m={margin:g}" if margin else "")
+            drawn = draws.differences(trial.rng(name, setting), trial.repeats, n, psi, margin or 0.0)
+            yield trial.errors(name, setting, sum(said == error for said, _ in judged(trial, drawn, margin)))
 
 
 def stopped_early(trial: Trial) -> Iterator[Line]:
@@ -62,31 +71,37 @@ def stopped_early(trial: Trial) -> Iterator[Line]:
             most, least = (0.5, fixed - 0.05) if n >= PROMISED else (1.0, 0.0)
             used = sum(samples for _, samples in found) / n
             yield Line("looked at, share of samples", setting, used, trial.repeats, 0.0, most)
-            count = sum(blocked for blocked, _ in found)
+            count = sum(said == "FAIL" for said, _ in found)
             yield Line("looked at, drop found (exact: fixed test)", setting, count, trial.repeats, least, 1.0, fixed)
 
 
-def judged(trial: Trial, drawn: Any) -> Iterator[tuple[bool, int]]:
-    """Yield (whether the gate blocks, samples asked) for every row of differences, looked at from the first on."""
+def judged(trial: Trial, drawn: Any, margin: float | None = None) -> Iterator[tuple[str, int]]:
+    """Yield (outcome, samples asked) for every row of differences, looked at from the first on.
+
+    With a margin only its proof stops: whether a drop stops as well changes nothing about how often it passes.
+    """
     import numpy as np
 
-    n = drawn.shape[1]
-    lowest = np.minimum.accumulate(trial.gate.looks(-drawn), axis=1)
-    enough = lowest[:, RULES.min_items - 1 :] <= RULES.share * trial.alpha
+    n, spent = drawn.shape[1], RULES.share * trial.alpha
+    drops = np.minimum.accumulate(trial.gate.looks(-drawn), axis=1)
+    keeps = None if margin is None else np.minimum.accumulate(trial.gate.looks((drawn + margin) / (1 - margin)), axis=1)
+    enough = (drops if keeps is None else keeps)[:, RULES.min_items - 1 :] <= spent
     stop = np.where(enough.any(axis=1), RULES.min_items + enough.argmax(axis=1), n + 1)
-    policy = trial.policy({"suite": PLAIN}, RULES)
-    for row, p, last in zip(drawn, lowest, stop.tolist(), strict=True):
+    wanted = PLAIN if margin is None else SuitePolicy(non_inferiority=NonInferiority(margin=margin))
+    policy = trial.policy({"suite": wanted}, RULES)
+    for k, last in enumerate(stop.tolist()):
         used = min(last, n)
-        wins, losses = int((row[:used] > 0).sum()), int((row[:used] < 0).sum())
+        wins, losses = int((drawn[k, :used] > 0).sum()), int((drawn[k, :used] < 0).sum())
         looks = Looks(
             share=RULES.share, n=used, of=n, wins=wins, losses=losses, delta=(wins - losses) / used,
-            p_drop=float(p[used - 1]), exact_at=RULES.share * trial.alpha, stopped=last <= n,
+            p_drop=float(drops[k, used - 1]), p_margin=None if keeps is None else float(keeps[k, used - 1]),
+            exact_at=spent, stopped=last <= n,
         )  # fmt: skip
         table = draws.complete(wins + losses, losses, used).tolist()
         held = from_table("suite", [int(count) for count in table], looks)
-        yield trial.verdict(policy, [held]).outcome == "FAIL", used
+        yield trial.verdict(policy, [held]).outcome, used
 
 
 SECTIONS: tuple[Callable[[Trial], Iterator[Line]], ...] = (
-    equal_looked_at, siblings_looked_at, looked_then_tested, stopped_early,
+    equal_looked_at, siblings_looked_at, looked_then_tested, margin_looked_at, stopped_early,
 )  # fmt: skip

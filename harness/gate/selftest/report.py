@@ -42,10 +42,20 @@ class Report:
 
 
 def run(
-    quick: bool = False, seed: int = 0, alpha: float = 0.05, gate: Gate = REAL, sections: Sequence[str] = ()
+    quick: bool = False,
+    seed: int = 0,
+    alpha: float = 0.05,
+    gate: Gate = REAL,
+    sections: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Return what the self-test of a gate finds. `sections`: names of `SECTIONS`; all of them where none is given."""
-    started = time.monotonic()
-    trial = Trial(gate, alpha, seed, quick)
-    lines = [line for name in sections or SECTIONS for line in SECTIONS[name](trial)]
+    """Return what the self-test of a gate finds.
+
+    `sections`: names of `SECTIONS`, all of them where none is given. `tell` hears what is about to be tested.
+    """
+    started, trial = time.monotonic(), Trial(gate, alpha, seed, quick)
+    lines: list[Line] = []
+    for name in sections or SECTIONS:
+        tell((SECTIONS[name].__doc__ or name).splitlines()[0])
+        lines += SECTIONS[name](trial)
     return Report(tuple(lines), alpha, seed, quick, time.monotonic() - started)

@@ -54,7 +54,27 @@ def document(report: Report) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def markdown(report: Report) -> str:
-    """Return a report as a Markdown table."""
+def page(report: Report) -> str:
+    """Return a report as a page of the docs."""
     rows = [HEAD, ("---",) * len(HEAD), *map(cells, report.lines)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return PAGE.format(said=said(report), table="\n".join("| " + " | ".join(row) + " |" for row in rows))
+
+
+PAGE = """# The gate, tested on itself
+
+`harness gate --selftest` lets the real decision judge candidates whose truth is known. This page is the output of
+
+    python -m harness.gate.selftest > docs/gate-selftest.md
+
+{said}.
+
+- n: samples; psi: share of samples on which candidate and reference differ; drop, gain: true difference; m: margin;
+  rho: ratio asked for; sd: standard deviation of the differences between clusters (57 subjects, questions of four).
+- Lines with `at most` are error rates: the bound is what a gate of exactly alpha exceeds once in a thousand lines.
+- Lines with an exact value are power: within three points of enumeration over all tables of outcomes, Holm included.
+- `looked at` is sequential mode: a look after every sample from the 50th on, four fifths of alpha for the looks. Its
+  promises (half of the samples, five points of power) begin at 500 samples; at 164 the figures are shown as they are.
+- An equal candidate seldom passes a margin of five points on 164 samples. Then the gate says INCONCLUSIVE.
+
+{table}
+"""
