@@ -212,3 +212,24 @@ def test_a_clustered_floor_exactly_at_the_truth_passes_at_most_alpha() -> None:
         values = (random.random(1140) < subjects).astype(float).tolist()
         passed += absolute(suite(values=values, clusters=clusters), wanted.absolute, LEVEL).kept
     assert 25 <= passed <= 72, "binom.ppf(.999, 1000, .05); independent samples would give about 150"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [{"non_inferiority": {"margin": 0.01}}, {"absolute": {"min": 0.7}}])
+def test_six_suites_of_an_equal_model_fail_at_most_alpha_whatever_the_rule(rule: dict[str, object]) -> None:
+    """A small margin is nearly the detection test: unadjusted it would block one equal model in six."""
+    random, blocked = np.random.default_rng(11), 0
+    names = [f"s{number}" for number in range(6)]
+    wanted = policy(dict.fromkeys(names, rule), **({} if "non_inferiority" in rule else {"reference": None}))
+    for _ in range(1000):
+        held = []
+        for place, name in enumerate(names):
+            n = 164 if place % 2 else 500
+            if "absolute" in rule:
+                right = int(random.binomial(n, 0.7))
+                held.append(suite(name, values=[1.0] * right + [0.0] * (n - right)))
+                continue
+            wins, losses, ties = map(int, random.multinomial(n, [0.1, 0.1, 0.8]))
+            held.append(suite(name, table(ties // 2, losses, wins, ties - ties // 2)))
+        blocked += decide(wanted, evidence(*held)).outcome == "FAIL"
+    assert blocked <= 72, "binom.ppf(.999, 1000, .05)"
