@@ -223,7 +223,7 @@ class Run:
     started_at: str
     """UTC, ISO 8601."""
     status: Literal["running", "done", "incomplete", "interrupted", "stopped"] = "running"
-    """`incomplete`: at its end, with faults still owed; `stopped`: by the circuit breaker or a gate (see its note)."""
+    """`incomplete`: at its end, with faults owed; `stopped`: by the circuit breaker or a gate (see its note)."""
 
 
 @dataclass(frozen=True)
@@ -255,9 +255,8 @@ class Check:
     low: float | None = None
     high: float | None = None
     note: str = ""
-    """One line for people: what it means, and what would settle it."""
     numbers: Mapping[str, float] = field(default_factory=dict)
-    """All counts behind it: n, wins, losses, psi, p, p_holm, alpha, margin, needed."""
+    """What is behind it: n, wins, losses, psi, p, p_holm, alpha, margin, needed."""
     required: bool = True
     """Whether it counts for the verdict."""
 
@@ -279,13 +278,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A named group of failures that look alike, with an identity that survives the next checkpoint."""
+    """A named group of failures that look alike (`failures.taxonomy.Cause`, by a run's samples)."""
 
     id: str
     label: str
     sample_ids: tuple[str, ...]
-    low: float = 0.0
-    high: float = 0.0
 
 
 @dataclass(frozen=True)
