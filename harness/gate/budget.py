@@ -116,7 +116,10 @@ def record(
 
 
 def _used(connection: duckdb.DuckDBPyConnection, policy: Policy, loop: str) -> int:
-    """Return the alpha that a loop has spent on this policy or on questions of its suites, in looks, rounded up."""
+    """Return the alpha that a loop has spent on this policy or on questions of its suites, in looks, rounded up.
+
+    A suite without code goes by its path in a policy (and in checks) and by `file:PATH` among the samples.
+    """
     query = """
         WITH kin AS (
             SELECT unnest($suites::VARCHAR[]) AS suite
@@ -124,10 +127,11 @@ def _used(connection: duckdb.DuckDBPyConnection, policy: Policy, loop: str) -> i
                 SELECT origin FROM samples WHERE list_contains($suites::VARCHAR[], suite)))
         SELECT coalesce(sum(coalesce(alpha, $each)), 0.0) FROM gates g WHERE loop = $loop AND EXISTS (
             SELECT 1 FROM checks c WHERE c.gate_id = g.gate_id AND c.suite <> ''
-            AND (g.policy_digest = $policy OR c.suite IN (SELECT suite FROM kin)))
+            AND (g.policy_digest = $policy OR c.suite IN (FROM kin) OR 'file:' || c.suite IN (FROM kin)))
     """
     each = alpha_now(policy, 0)
-    parameters = {"suites": sorted(policy.suites), "loop": loop, "policy": policy_digest(policy), "each": each}
+    suites = [name for suite in sorted(policy.suites) for name in (suite, f"file:{suite}")]
+    parameters = {"suites": suites, "loop": loop, "policy": policy_digest(policy), "each": each}
     found = connection.execute(query, parameters).fetchone()
     assert found is not None
     return math.ceil(float(found[0]) / each - 1e-9)

@@ -149,6 +149,15 @@ def test_alpha_is_never_overspent_however_the_number_of_looks_is_edited(database
     assert 0.0 < spent <= 0.05 + 1e-9
 
 
+def test_a_suite_without_code_is_the_same_under_another_path(database: Database) -> None:
+    """Policies and checks name the path, samples `file:PATH`."""
+    add_samples(database, **{"file__sums.jsonl": "ab", "file__/tmp/copy.jsonl": "bc", "file__others.jsonl": "d"})
+    budget.record(database, policy("sums.jsonl"), said("sums.jsonl"), "repair")
+    assert budget.looks(database, policy("/tmp/copy.jsonl"), "repair") == 1
+    assert budget.looks(database, policy("file:/tmp/copy.jsonl"), "repair") == 1
+    assert budget.looks(database, policy("others.jsonl"), "repair") == 0
+
+
 TAKE = """
 import sys, time
 from pathlib import Path
