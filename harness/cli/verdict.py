@@ -20,7 +20,7 @@ COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow", "ERROR
 
 
 def print_verdict(console: Any, judged: Judged) -> None:
-    """Print a row a check, worst last, and the verdict."""
+    """Print a row a check, in the order of the policy, and the verdict."""
     from harness.gate.outputs.table import number
 
     verdict = judged.verdict
