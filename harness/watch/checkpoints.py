@@ -71,11 +71,13 @@ class Checkpoint:
             return ()
         return tuple(found)
 
-    def content(self) -> str:
-        """Return the digest of what determines its answers, as far as it lies here: of an adapter without its base."""
+    def content(self, base: str = "") -> str:
+        """Return the digest of what determines its answers, an adapter's with the name of its base (or `base`)."""
         if self.kind == "gguf":
-            return digest("gguf", [file_sha256(part) for part in gguf_parts(self.path)])
-        return digest(self.kind, folder_sha256(self.path, TRAINING))
+            own = digest("gguf", [file_sha256(part) for part in gguf_parts(self.path)])
+        else:
+            own = digest(self.kind, folder_sha256(self.path, TRAINING))
+        return digest(own, base or self.base()) if self.is_adapter else own
 
     @property
     def is_adapter(self) -> bool:

@@ -44,8 +44,8 @@ class Conditions:
 
     @property
     def digest(self) -> str:
-        """Identity of policy, references, base and settings."""
-        return digest(self.terms.policy.model_dump(mode="json"), self.base, dict(self.settings))
+        """Identity of policy, references and settings; the base is part of what an adapter is."""
+        return digest(self.terms.policy.model_dump(mode="json"), dict(self.settings))
 
     def evaluation(self, model: str, settings: Mapping[str, str] = EMPTY, name: str = "") -> EvalConfig:
         """Return how a model is evaluated under the policy; `settings` come on top of those for all."""

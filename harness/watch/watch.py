@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import HarnessError, MissingPackage
+from harness.errors import HarnessError, MissingPackage, UsageError
 from harness.runner import Interrupted
 from harness.runner.progress import Meter
 from harness.store import checkpoints
@@ -79,8 +79,8 @@ class Watch:
         """Return what became of a checkpoint; None when it changed or went away meanwhile."""
         stamp = checkpoint.stamp()
         try:
-            content = checkpoint.content()
-        except OSError:
+            content = checkpoint.content(self.conditions.base)
+        except (OSError, UsageError):  # gone, or no GGUF any more
             return None
         if checkpoint.stamp() != stamp:
             return None

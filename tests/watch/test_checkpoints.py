@@ -77,9 +77,10 @@ def test_content_is_what_determines_the_answers(tmp_path: Path) -> None:
 
 def test_parts_of_a_split_gguf_are_one(tmp_path: Path) -> None:
     for part in (1, 2):
-        (tmp_path / f"a[1]-0000{part}-of-00002.gguf").write_text(str(part))
+        training.save_gguf(tmp_path / f"a[1]-0000{part}-of-00002.gguf")
     (one,) = find(tmp_path)
     assert [path.name for path in one.files()] == ["a[1]-00001-of-00002.gguf", "a[1]-00002-of-00002.gguf"]
     before = one.content()
-    (tmp_path / "a[1]-00002-of-00002.gguf").write_text("other")
+    training.save_gguf(tmp_path / "a[1]-00002-of-00002.gguf", value=2.0)
     assert one.content() != before
+    assert one.content("base") == one.content(), "only an adapter has a base"

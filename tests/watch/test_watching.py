@@ -162,8 +162,8 @@ def test_gone_or_changed_before_it_is_open(
     watch = watching(out)
 
     def then(act: Callable[[], object]) -> None:
-        def hashed(self: Checkpoint) -> str:
-            found = content(self)
+        def hashed(self: Checkpoint, base: str = "") -> str:
+            found = content(self, base)
             act()
             return found
 
@@ -205,13 +205,15 @@ def test_adapters_on_the_base_they_name_on_another_and_on_none(
             if "lora_B" in name:
                 training.fill(tensor, step)
         model.save_pretrained(out / f"checkpoint-{step}")
-    first, second = watching(out).look()
+    training.save(out / "checkpoint-3", seed=3)
+    first, second, _ = watching(out).look()
     assert (first.kind, first.outcome, second.outcome) == ("adapter", "FAIL", "FAIL")
     digests = {read.run(database, str(one.run_id))["model_digest"] for one in (first, second)}
     assert len(digests) == 2, "one base, two adapters, two models"
     assert read.run(database, "out/checkpoint-2")["run_id"] == second.run_id
     other = training.save(tmp_path / "other", seed=9)
-    assert not any(one.known for one in watching(out, base=str(other)).look()), "another base, another model"
+    again = [one.known for one in watching(out, base=str(other)).look()]
+    assert again == [False, False, True], "another base, another model; a whole model has none"
     config = out / "checkpoint-1" / "adapter_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": None}))
     orphan = next(iter(watching(out).look()))

@@ -108,6 +108,18 @@ def save(folder: Path, seed: int = 1) -> Path:
     return folder
 
 
+def save_gguf(path: Path, value: float = 1.0) -> None:
+    """Write a whole GGUF file that is no model."""
+    import gguf
+    import numpy as np
+
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tensor("token_embd.weight", np.full((8, 32), value, dtype=np.float32))
+    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        write()
+    writer.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
