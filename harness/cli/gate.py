@@ -55,7 +55,7 @@ def run(
     Exit codes: 0 PASS, 1 FAIL, 2 wrong usage or policy, 3 INCONCLUSIVE (the policy may map it), 4 ERROR.
     """
     if selftest:
-        return _selftest(quick, as_json)
+        return _selftest(policy, quick, quiet, as_json)
     if candidate is None or policy is None:
         missing = "CANDIDATE" if candidate is None else "--policy"
         what = f"{missing} is missing"
@@ -191,12 +191,19 @@ def _emit_plan(rows: Sequence[foresight.Row]) -> int:
     return 0
 
 
-def _selftest(quick: bool, as_json: bool) -> int:
+def _selftest(policy: str | None, quick: bool, quiet: bool, as_json: bool) -> int:
     from harness.gate import selftest
+    from harness.gate.policy import Defaults, load
 
-    report = selftest.run(quick=quick)
+    alpha = (load(policy).defaults if policy else Defaults()).alpha
+
+    def tell(what: str) -> None:
+        if not quiet:
+            people(True).print(f"[dim]{escape(what)}[/]")
+
+    report = selftest.run(quick, alpha=alpha, tell=tell)
     for row in selftest.table(report):
         people(as_json).print(escape(row))
     if as_json:
         emit(selftest.document(report))
-    return 0 if report.ok else 1
+    return report.exit_code
