@@ -126,8 +126,8 @@ MUTANTS: dict[str, tuple[Gate, str]] = {
 @pytest.mark.parametrize("seed", (1, 2, 3))
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mistake_is_caught(name: str, seed: int) -> None:
+    """The real gate passes the same lines (test_selftest.py, same seeds)."""
     gate, section = MUTANTS[name]
-    assert selftest.run(quick=True, seed=seed, sections=[section]).ok
     assert not selftest.run(quick=True, seed=seed, gate=gate, sections=[section]).ok
 
 
