@@ -6,6 +6,7 @@ import json
 import math
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def test_a_training_is_bit_for_bit_what_it_would_be_without(tmp_path: Path) -> N
         assert left == (tmp_path / "gated/checkpoint-4" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_scores_stand_beside_the_loss_and_in_the_database(tmp_path: Path) -> None:
     seen: list[dict[str, float]] = []
 
@@ -112,6 +114,7 @@ def test_adapters_in_memory(tmp_path: Path) -> None:
     assert len(set(digests)) == 2, "the base is the same, the adapter is not"
 
 
+@pytest.mark.slow
 def test_a_fail_stops_the_training_if_asked_and_a_pass_does_not(tmp_path: Path) -> None:
     fails = GateCallback(policy(tmp_path), str(tmp_path / "f.duckdb"), stop_on_fail=True)
     assert trained(tmp_path / "fails", fails, steps=6).state.global_step == 2
@@ -134,6 +137,17 @@ def test_a_wrong_policy_is_found_before_the_first_step(tmp_path: Path, rule: str
     with pytest.raises(UsageError, match=said):
         trainer.train()
     assert trainer.state.global_step == 0
+
+
+def test_what_it_cannot_do_is_said_before_the_first_step(tmp_path: Path) -> None:
+    callback, one = GateCallback(policy(tmp_path)), SimpleNamespace(world_size=1, output_dir="out")
+    several = SimpleNamespace(world_size=8, output_dir="out")
+    with pytest.raises(UsageError, match="8 processes"):
+        callback.on_train_begin(several, None, None, processing_class=object())
+    with pytest.raises(UsageError, match="no tokenizer"):
+        callback.on_train_begin(one, None, None, processing_class=None)
+    with pytest.raises(UsageError, match="every_saves=0"):
+        GateCallback(policy(tmp_path), every_saves=0)
 
 
 def test_a_broken_evaluation_ends_no_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

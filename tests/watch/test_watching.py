@@ -36,6 +36,7 @@ class Meanwhile(Meter):
             self.act = None
 
 
+@pytest.mark.slow
 def test_each_checkpoint_once_in_order_and_again_when_its_weights_change(
     tmp_path: Path, watching: Watching, database: Database
 ) -> None:
@@ -194,6 +195,7 @@ def test_an_evaluation_that_breaks_is_no_verdict_and_is_tried_again(
     assert later.stored and later.outcome == "FAIL"
 
 
+@pytest.mark.slow
 def test_adapters_on_the_base_they_name_on_another_and_on_none(
     tmp_path: Path, watching: Watching, database: Database
 ) -> None:
