@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +151,5 @@ def test_the_real_gate_passes_as_a_whole() -> None:
     assert report.ok, report.failed
     sizes = [line for line in report.lines if line.section in ("equal, independent", "equal, clustered")]
     assert len(sizes) == 18 and all(line.of >= 2000 for line in report.lines if line.section != "power rises")
+    documented = Path(__file__).parents[2].joinpath("docs", "gate-selftest.md").read_text()
+    assert all(f"| {line.section} | {line.setting} | " in documented for line in report.lines)
