@@ -66,7 +66,7 @@ def until(what: Any, limit_s: float = 120.0) -> Any:
     end = time.monotonic() + limit_s
     while not (found := what()):
         assert time.monotonic() < end, "nothing came of it"
-        time.sleep(0.05)
+        time.sleep(0.1)
     return found
 
 
@@ -114,8 +114,8 @@ def test_a_training_and_a_watch_side_by_side(tmp_path: Path, started: list[subpr
 @pytest.mark.slow
 def test_killed_in_the_middle_and_started_again(tmp_path: Path, started: list[subprocess.Popen[Any]]) -> None:
     db, out = tmp_path / "h.duckdb", tmp_path / "out"
-    save(out / "base")
-    training = train(out, "--steps", 1, "--save-steps", 1, "--lora", out / "base")
+    save(tmp_path / "base")
+    training = train(out, "--steps", 1, "--save-steps", 1, "--lora", tmp_path / "base")
     assert training.wait(timeout=120) == 0
     common = ("--policy", policy(tmp_path, 200, "max: 0.9"), "--settle", "0", "--db", db)
     watching = watch(out, *common)
@@ -124,19 +124,17 @@ def test_killed_in_the_middle_and_started_again(tmp_path: Path, started: list[su
     watching.send_signal(signal.SIGKILL)
     watching.wait()
     before = rows(db, "SELECT count(*) AS n FROM completions")[0]["n"]
-    assert 0 < before < 400, "killed in the middle"
+    assert 0 < before < 200, "killed in the middle"
     done = worlds.harness("watch", out, *common, "--once", "--json")
     shown = worlds.document(done)
     assert done.returncode == 0, done.stderr
-    # The base has no step and comes last; an adapter names its base itself.
-    assert [(one["step"], one["kind"], one["outcome"]) for one in shown["checkpoints"]] == [
-        (1, "adapter", "PASS"), (None, "hf", "PASS"),
-    ]  # fmt: skip
-    assert len(rows(db, "SELECT * FROM checkpoints")) == len(rows(db, "SELECT * FROM gates")) == 2
+    # The adapter names its base itself.
+    assert [(one["step"], one["kind"], one["outcome"]) for one in shown["checkpoints"]] == [(1, "adapter", "PASS")]
+    assert len(rows(db, "SELECT * FROM checkpoints")) == len(rows(db, "SELECT * FROM gates")) == 1
     twice = "SELECT key FROM completions GROUP BY key HAVING count(*) > 1"
     assert rows(db, twice) == []
     counts = rows(db, "SELECT run_id, count(*) AS n FROM records GROUP BY run_id")
-    assert [row["n"] for row in counts] == [200, 200]
+    assert [row["n"] for row in counts] == [200]
 
 
 @pytest.mark.slow
