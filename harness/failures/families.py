@@ -43,9 +43,11 @@ CALL_PHRASES = {
     "argument value": "an argument with another value",
     "state": "the calls left another state behind",
     "syntax": "no call could be read",
+    "order": "the right parts in another order",
 }
 Told = tuple[list[str], dict[str, str]]
 """Sentences and features."""
+PROGRAM = re.compile(r"^[ \t]{0,40}(?:return\b|def \w{1,80}\(|for .{1,200}:$)", re.MULTILINE)
 RULE = re.compile(r"[a-z_]{3,40}(?::[a-z_]{3,60})?\Z")
 
 
@@ -62,7 +64,7 @@ def family_of(case: Case) -> str:
         return "refusal"
     if case.choices or "probabilities" in detail:
         return "choice"
-    return ""
+    return "code" if case.target is None and PROGRAM.search((case.answer or case.text)[:4000]) else ""
 
 
 def tell(case: Case, family: str, pair: Pair) -> Told:
@@ -77,7 +79,13 @@ def _code(case: Case, pair: Pair) -> Told:
     reason = str(case.detail.get("reason", ""))
     name, kind = programs.exception(reason), programs.wrong_kind(reason)
     on_returned = reason.startswith("the test raised")
-    said, found = [], {"build": programs.build(case.answer or case.text), "tests": programs.tests_line(case.detail)}
+    said, found = (
+        [],
+        {
+            "build": programs.build(programs.whole(pair.question, case.answer or case.text)),
+            "tests": programs.tests_line(case.detail),
+        },
+    )
     if case.mode == "wrong_output" and not on_returned:
         said.append("The program ran and returned another result than the test wants")
     elif on_returned:
@@ -159,9 +167,38 @@ def _json(case: Case, pair: Pair) -> Told:
     if pair.target_value is None:
         return [], {}
     if pair.answer_value is None:
-        return ["No JSON came where JSON is wanted"], {}
+        broken = (
+            "Something like JSON that cannot be read"
+            if pair.answer[:1] in ("{", "[")
+            else "No JSON came where JSON is wanted"
+        )
+        return [broken], {"json": "broken" if pair.answer[:1] in ("{", "[") else "none"}
+    if isinstance(pair.target_value, Mapping) and {"name", "arguments"} <= pair.target_value.keys():
+        call = _call_apart(pair.target_value, pair.answer_value)
+        return [f"The tool call is wrong: {CALL_PHRASES[call]}"], {"call": call}
     part = wording.json_difference(pair.target_value, pair.answer_value)
     return ([f"The JSON differs in its {part}"], {"json": part}) if part else ([], {})
+
+
+def _call_apart(wanted: Mapping[str, Any], got: Any) -> str:
+    """Return what of a call is wrong, the first of: form, name, arguments missing, added, their types, their values."""
+    if (
+        not isinstance(got, Mapping)
+        or not {"name", "arguments"} <= got.keys()
+        or not isinstance(got["arguments"], Mapping)
+    ):
+        return "syntax"
+    if got["name"] != wanted["name"]:
+        return "name"
+    left, right = wanted["arguments"], got["arguments"]
+    if not isinstance(left, Mapping) or left.keys() - right.keys():
+        return "missing argument"
+    if right.keys() - left.keys():
+        return "undeclared argument"
+    apart = [key for key in left if left[key] != right[key]]
+    if not apart:
+        return "order"
+    return "argument type" if all(str(left[key]) == str(right[key]) for key in apart) else "argument value"
 
 
 def kind_of(value: Any) -> str:

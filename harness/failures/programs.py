@@ -23,6 +23,7 @@ LONGEST = 4000
 EXCEPTIONS = frozenset(
     name for name, one in vars(builtins).items() if isinstance(one, type) and issubclass(one, BaseException)
 )
+BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 OWN = "an exception of its own"
 SAYS = re.compile(r"\b([A-Z][A-Za-z]{2,40}(?:Error|Exception|Interrupt|Exit|Iteration))\b")
 WRONG_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -60,6 +61,12 @@ def wrong_kind(reason: str) -> str:
     return next((kind for kind, pattern in WRONG_KINDS if pattern.search(reason[:300])), "")
 
 
+def whole(question: str, answer: str) -> str:
+    """Return the program to look at: the question before the answer where the answer only goes on with it."""
+    goes_on = "def " in question and not re.search(r"^(?:async )?def ", answer, re.MULTILINE)
+    return f"{question.rstrip()}\n{answer}" if goes_on and answer.strip() else answer
+
+
 def tree(program: str) -> ast.Module | None:
     """Return the syntax of a program, or of the body of a function; None where it has none or is too long."""
     if not program.strip() or len(program) > LONGEST:
@@ -79,8 +86,10 @@ def build(program: str) -> str:
     """Return what stands out in how a program is built, the first of a closed list, or nothing."""
     module = tree(program)
     if module is None:
-        return ""
+        return "does not compile" if program.strip() and len(program) <= LONGEST else ""
     nodes = [node for node, _ in zip(ast.walk(module), range(20_000), strict=False)]
+    if _undefined(nodes):
+        return "uses an undefined name"
     kinds = {type(node) for node in nodes}
     returns = [node for node in nodes if isinstance(node, ast.Return) and node.value is not None]
     called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
@@ -116,6 +125,25 @@ def difference(wanted: str, got: str) -> str:
 
 def _statements(nodes: Sequence[ast.AST]) -> list[ast.stmt]:
     return [node for node in nodes if isinstance(node, ast.stmt)]
+
+
+def _undefined(nodes: Sequence[ast.AST]) -> bool:
+    """Return whether a name is read that nothing in the program binds, in whatever order."""
+    bound, read = {"_"}, set[str]()
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            bound.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            bound.add(node.rest)
+    return "*" not in bound and bool(read - bound - BUILTINS)
 
 
 def _recursive(nodes: Sequence[ast.AST]) -> bool:

@@ -20,38 +20,41 @@ FAMILIES = ("choice", "number", "truth", "text", "json", "code", "tools", "instr
 KINDS = ("none", "empty", "number", "letter", "truth", "json", "word", "words", "sentence", "code", "calls")
 VALUES: Mapping[str, tuple[str, ...]] = {
     "mode": tuple(MODES),
-    "family": FAMILIES,
-    "finish": ("eos", "stop", "length", "tool_calls", "truncated", "scored", "recorded", "other"),
     "relation": tuple(PHRASES),
-    "expected": KINDS,
-    "came": KINDS,
-    "length": ("none", "much shorter", "shorter", "alike", "longer", "much longer"),
-    "text": ("empty", "loop", "breaks off", "other script"),
-    "question": ("negated",),
-    "batch": ("habitual answer",),
-    "letter": ("neighbour", "first", "last"),
-    "sure": ("sure", "torn", "unsure"),
     "exception": (*sorted(programs.EXCEPTIONS), programs.OWN),
-    "raised": tuple(kind for kind, _ in programs.WRONG_KINDS),
-    "build": (
-        "does nothing", "prints instead of returning", "returns nothing", "reads from the keyboard", "calls itself",
-        "several loops", "one line", "loops", "branches", "calls",
-    ),
-    "tests": ("all", "most", "half", "few"),
-    "json": ("container", "keys renamed", "keys missing", "keys added", "types", "order", "one value", "values"),
-    "call": (
-        "number of calls", "name", "missing argument", "undeclared argument", "argument type", "argument value",
-        "state", "syntax",
-    ),
     "rule": (
         "keywords", "language", "length_constraints", "detectable_content", "detectable_format", "combination",
         "startend", "change_case", "punctuation", "several", "other",
     ),
+    "call": (
+        "number of calls", "name", "missing argument", "undeclared argument", "argument type", "argument value",
+        "state", "syntax", "order",
+    ),
+    "json": (
+        "none", "broken", "container", "keys renamed", "keys missing", "keys added", "types", "order", "one value",
+        "values",
+    ),
     "layer": ("json", "list", "table", "fence", "prose", "other"),
+    "text": ("empty", "loop", "breaks off", "other script"),
+    "build": (
+        "does not compile", "uses an undefined name", "does nothing", "prints instead of returning", "returns nothing",
+        "reads from the keyboard", "calls itself", "several loops", "one line", "loops", "branches", "calls",
+    ),
+    "raised": tuple(kind for kind, _ in programs.WRONG_KINDS),
+    "tests": ("all", "most", "half", "few"),
     "declines": ("refusal", "partial"),
+    "batch": ("habitual answer",),
+    "family": FAMILIES,
+    "finish": ("eos", "stop", "length", "tool_calls", "truncated", "scored", "recorded", "other"),
+    "expected": KINDS,
+    "came": KINDS,
+    "length": ("none", "much shorter", "shorter", "alike", "longer", "much longer"),
+    "letter": ("neighbour", "first", "last"),
+    "sure": ("sure", "torn", "unsure"),
+    "question": ("negated",),
     **{f"is_{name}": ("yes",) for name in PHRASES},
 }  # fmt: skip
-"""Feature -> its values."""
+"""Feature -> its values, the telling features first."""
 LEVEL_0 = ("relation", "exception", "rule", "call", "json", "layer", "text")
 """Beside the mode: the first of these that is there makes the class."""
 PLAIN = ("mode", "finish", "expected", "came", "exception")
