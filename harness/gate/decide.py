@@ -8,8 +8,8 @@
 - PASS: every bound on the safe side is kept, each at alpha (intersection-union needs no adjustment).
 - INCONCLUSIVE: neither; the note says how many samples would settle it.
 
-A suite that has a stored reference is always checked for a regression. One inside the margin that its
-`non_inferiority` proves is real but tolerated: PASS, and said. The verdict is the worst of the required checks, ERROR
+A suite that has a stored reference is always checked for a regression. One inside the margin or ratio that the policy
+allows and the data prove is real but tolerated: PASS, and said. The verdict is the worst of the required checks, ERROR
 being worst: evidence that cannot be trusted does not become so by a FAIL beside it.
 """
 
@@ -111,19 +111,23 @@ def _said(found: Finding, outcome: Outcome, numbers: Mapping[str, float]) -> str
 
 
 def tolerated(checks: Sequence[Check], wanted: SuitePolicy) -> list[Check]:
-    """Return the checks with a detected regression passed where the suite's margin is proven to hold."""
-    rule = wanted.non_inferiority
-    proven = any(check.rule == "non_inferiority" and check.outcome == "PASS" for check in checks)
-    if rule is None or not proven:
-        return list(checks)
-    name = "regression" if rule.to == "reference" else f"regression:{rule.to}"
-    note = f"real but tolerated: a drop is detected, and proven smaller than the margin {rule.margin:g}"
-    return [
-        replace(check, outcome="PASS", note=f"{note}; {check.note}")
-        if check.rule == name and check.outcome == "FAIL"
-        else check
-        for check in checks
-    ]
+    """Return the checks with a detected regression passed where the policy's margin or ratio is proven to hold."""
+    proven = {check.rule for check in checks if check.outcome == "PASS"}
+    allowed: dict[str, str] = {}
+    if wanted.non_inferiority is not None and "non_inferiority" in proven:
+        allowed[wanted.non_inferiority.to] = f"smaller than the margin {wanted.non_inferiority.margin:g}"
+    if wanted.relative is not None and "relative" in proven:
+        allowed.setdefault(wanted.relative.to, f"to leave the share {wanted.relative.min_ratio:g}")
+
+    def passed(check: Check) -> Check:
+        rule, _, to = check.rule.partition(":")
+        why = allowed.get(to or "reference")
+        if rule != "regression" or check.outcome != "FAIL" or why is None:
+            return check
+        note = f"real but tolerated: a drop is detected, and proven {why}; {check.note}"
+        return replace(check, outcome="PASS", note=note)
+
+    return [passed(check) for check in checks]
 
 
 def soundness(policy: Policy, wanted: SuitePolicy, held: SuiteEvidence) -> list[Check]:

@@ -73,6 +73,8 @@ def stage(
         return f"{metric.name!r} is a ratio of sums, no single sample bets on it"
     if how == "macro" and of < len(reference):
         return f"{metric.name!r} weighs samples by their groups, and the candidate has fewer than the reference"
+    if wanted.relative is not None and wanted.relative.to == "reference":
+        return "the policy's ratio may tolerate a drop, and ratios are tested at the end"
     weights = _weights(reference, tags, tag) if how == "macro" else dict.fromkeys(reference, 1.0)
     largest = _largest(groups, weights)
     if of / largest < LEAST_BETS:

@@ -64,6 +64,15 @@ def test_a_detected_drop_inside_the_margin_is_real_but_tolerated() -> None:
     assert without.outcome == "FAIL", "without a margin nothing tolerates it"
 
 
+def test_a_detected_drop_inside_the_ratio_is_tolerated_too() -> None:
+    pairs = table(7000, 250, 150, 2600)
+    verdict = decide(policy({"quiz": {"relative": {"min_ratio": 0.95}}}), evidence(suite(pairs=pairs)))
+    check = of(verdict, "regression")
+    assert verdict.outcome == check.outcome == "PASS" and "to leave the share 0.95" in check.note
+    strict = decide(policy({"quiz": {"relative": {"min_ratio": 0.995}}}), evidence(suite(pairs=pairs)))
+    assert strict.outcome == "FAIL", "the ratio itself is not proven"
+
+
 def test_the_previous_run_is_compared_as_well_in_the_same_family() -> None:
     held = suite(pairs=table(100, 5, 5, 54))
     held = dataclasses.replace(held, pairs={**held.pairs, "previous": table(100, 16, 6, 42, run="last-1")})
