@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.failures.case import Diagnosis
-from harness.failures.embedding import Progress
+from harness.failures.embedding import Progress, one_thread
 from harness.failures.space import Space
 from harness.failures.taxonomy import UNASSIGNED, Assignment, Taxonomy
 
@@ -25,11 +25,9 @@ def assign(taxonomy: Taxonomy, diagnoses: Sequence[Diagnosis], progress: Progres
     Raises:
         UsageError: the sentence model that the taxonomy was fitted with is gone, or another one lies in its place.
     """
-    from threadpoolctl import threadpool_limits
-
     if not diagnoses:
         return []
-    with threadpool_limits(1):
+    with one_thread():
         vectors = Space.again(taxonomy.state["space"]).vectors(diagnoses, progress)
         return assigned(taxonomy.state, [cause.id for cause in taxonomy.causes], vectors)
 

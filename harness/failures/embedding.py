@@ -15,7 +15,8 @@ about 150 short texts a second. Equal texts are embedded once; a text's vector n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -119,6 +120,10 @@ class Lsa(Embedder):
 
     def fit(self, texts: Sequence[str], seed: int = 0) -> Lsa:
         """Return vocabulary and components of `texts`; their order does not matter."""
+        with one_thread():
+            return self._fit(texts, seed)
+
+    def _fit(self, texts: Sequence[str], seed: int) -> Lsa:
         import numpy as np
 
         distinct, counts = np.unique(np.array([encodable(t) for t in texts], dtype=object), return_counts=True)
@@ -147,6 +152,18 @@ class Lsa(Embedder):
         return unit(vectors)[places.ravel()]
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: sums in another order differ in their last bits, and a bit can move a border."""
+    try:
+        import sklearn.cluster  # noqa: F401  only libraries that are loaded already are held
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise MissingPackage("scikit-learn", "clustering failures", "cluster") from error
+    with threadpool_limits(1):
+        yield
+
+
 def unit(vectors: Any) -> Any:
     """Return the rows of a dense float array scaled to length 1; rows of (nearly) nothing stay zero."""
     import numpy as np
@@ -161,10 +178,8 @@ def encodable(text: str) -> str:
 
 
 def _vectorizer(analyzer: str, vocabulary: Sequence[str] | None, most: int | None) -> Any:
-    try:
-        from sklearn.feature_extraction.text import CountVectorizer
-    except ImportError as error:
-        raise MissingPackage("scikit-learn", "clustering failures", "cluster") from error
+    from sklearn.feature_extraction.text import CountVectorizer
+
     lengths = (1, 2) if analyzer == "word" else (3, 5)
     pattern = r"(?u)\b\w+\b" if analyzer == "word" else None  # one-letter words count: "a sign", "n of m"
     return CountVectorizer(

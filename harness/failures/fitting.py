@@ -53,15 +53,12 @@ def fit(
     Raises:
         UsageError: an unknown embedder or method. MissingPackage: what it needs is not installed.
     """
-    from threadpoolctl import threadpool_limits
-
     if method not in METHODS:
         raise UsageError(f"no method {method!r} of clustering", nearest(method, METHODS), "type: --method kmeans")
     if len(cases) != len(diagnoses):
         raise ValueError(f"{len(cases)} cases and {len(diagnoses)} diagnoses")
     order = sorted(range(len(cases)), key=lambda i: (cases[i].key, cases[i].run_id))
-    # Sums of another order of threads differ in their last bits, and a bit can move a border.
-    with threadpool_limits(1):
+    with embedding.one_thread():
         found = _fitted([cases[i] for i in order], [diagnoses[i] for i in order], embedder, seed, method, progress)
         taxonomy, assignments = found
     places = {original: place for place, original in enumerate(order)}

@@ -15,7 +15,7 @@ CAUSES = {
     "shy": ("declined to do what should have been done", "refused", "none"),
 }
 SIZES = (80, 60, 40, 30, 20, 10)
-FILL = "quite rather about maybe of short long here again".split()
+FILL = ["quite", "rather", "about", "maybe", "of", "short", "long", "here", "again"]
 
 
 def planted(
