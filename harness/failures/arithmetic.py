@@ -17,18 +17,21 @@ from datetime import date
 from itertools import permutations
 
 from harness.failures.pair import Pair
+from harness.failures.wording import other_unit
 
 CONVERSIONS = (
     60, 3600, 1440, 24, 7, 168, 12, 52, 365, 30, 4, 16, 3, 36, 1760, 5280, 2.54, 30.48, 1.609, 1.609344, 0.4536,
     0.45359237, 28.35, 3.785, 4.184, 3.6, 9.81, 1000, 100, 10, 1e6, 1024, 2.205, 3.281, 39.37, 144,
+    1e4,
 )  # fmt: skip
 """Ratios of units of time, length, mass, volume, speed, energy and data."""
-COMMON = frozenset({3, 4, 10, 16, 30, 36, 52, 100, 144, 1000, 1e6})
+COMMON = frozenset({3, 4, 10, 16, 30, 36, 52, 100, 144, 1000, 1e4, 1e6})
 """Ratios that other mistakes have too: they count only where the question, target or answer speaks of units."""
 UNITS = re.compile(
     r"(?i)(?<![a-z])(?:milli|centi|kilo|mega|giga)?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?"
     r"|met(?:er|re)s?|grams?|lit(?:er|re)s?|inch(?:es)?|feet|foot|yards?|miles?|pounds?|ounces?|dozens?|cents?|dollars?"
     r"|percent|bytes?|watts?|joules?|kg|km|cm|mm|ml|mg|lbs?|oz|kb|mb|gb|ms|min|hrs?|quarters?|gallons?|cups?)(?![a-z])|%"
+    r"|(?<=[0-9] )[gmlhs](?![a-z])"
 )
 CONVERT = re.compile(r"(?i)\b(?:convert|in (?:terms of|units? of)|how many (?:seconds|minutes|hours|days|weeks|grams"
                      r"|cents|inches|feet|met(?:er|re)s|millimet|centimet|kilomet|kg|km|cm|mm|ml|lit))")  # fmt: skip
@@ -81,7 +84,12 @@ def power_of_ten(pair: Pair) -> bool:
 
 
 def unit(pair: Pair) -> bool:
-    """Return whether the ratio is that of two units; a common ratio counts only where units are spoken of."""
+    """Return whether the unit is another, or the ratio that of two units.
+
+    A common ratio counts only where units are spoken of.
+    """
+    if other_unit(pair):
+        return True
     found = both(pair)
     if not found or 0 in found or found[0] * found[1] < 0:
         return False
@@ -108,7 +116,10 @@ def swapped(pair: Pair) -> bool:
         (name, x, y)
         for x, y in permutations(pair.given, 2)
         for name in ORDERED
-        if _is(name, x, y, found[0]) and _is(name, y, x, found[1])
+        if _is(name, x, y, found[0])
+        and _is(name, y, x, found[1])
+        # 7 % 9 is 7 and 7 // 9 is 0: a number given back, or nothing, is no computation.
+        and not (name in ("//", "%") and found[1] in (0, x, y))
     ]
     return any(name != "-" or shown(pair.text, y, x) for name, x, y in hits)
 

@@ -65,7 +65,7 @@ def negation_ignored(pair: Pair) -> bool:
         return bare != tokens and truth(bare) == truth_of(pair.answer)
     if not negated(pair):
         return False
-    return opposite(pair) or complement(pair) or _other_named(pair)
+    return opposite(pair) or complement(pair) or rest(pair) or _other_named(pair)
 
 
 def left_to_right(pair: Pair) -> bool:
@@ -91,6 +91,15 @@ def complement(pair: Pair) -> bool:
     target, answer, named = set(pair.target_words), set(pair.answer_words), set(pair.question_words)
     several = len(target) + len(answer) > 2
     return several and bool(target and answer) and not target & answer and target <= named and answer <= named
+
+
+def rest(pair: Pair) -> bool:
+    """Return whether target and answer are the two parts of a number of the question, and the answer is named there.
+
+    Of 44 kites 16 are new, how many are not new: 16 for 28.
+    """
+    wanted, got = pair.wanted, pair.got
+    return wanted is not None and got is not None and got in pair.given and wanted + got in pair.given
 
 
 def truth_of(text: str) -> bool | None:

@@ -21,6 +21,8 @@ from typing import Any
 
 from harness.failures.pair import Pair, leaves, words
 
+MEASURED = re.compile(r"[-−]?[0-9][0-9.,]{0,30}\s{0,3}([^\W\d_]{1,20})\.?")
+"""A number and its unit."""
 FOLD = re.compile(r"[\W_]+")
 CONNECTIVE = re.compile(
     r"(?i)\s+(?:and|or|to|of|than|from|by|over|before|after|versus|vs)\s+|\s*(?:->|=>|,|;|:|=|<|>)\s*"
@@ -33,11 +35,20 @@ def form(pair: Pair) -> bool:
     """Return whether the two are equal but for case, punctuation, blanks, articles or accents."""
     if not pair.answer or pair.target == pair.answer:
         return False
-    if pair.wanted is not None and pair.wanted == pair.got:
-        return True
+    if pair.wanted is not None and pair.got is not None:
+        return pair.wanted == pair.got and not other_unit(pair)
     return bool(pair.target_words) and (
         pair.target_words == pair.answer_words or folded(pair.target) == folded(pair.answer) != ""
     )
+
+
+def other_unit(pair: Pair) -> bool:
+    """Return whether both sides are the same number, each with one word behind it, and the words differ."""
+    found = [MEASURED.fullmatch(text.strip()) for text in (pair.target[:80], pair.answer[:80])]
+    if pair.wanted is None or pair.wanted != pair.got or not all(found):
+        return False
+    left, right = (one[1].casefold() for one in found if one)
+    return left.rstrip("s") != right.rstrip("s")
 
 
 def wrapped(pair: Pair) -> bool:
