@@ -32,6 +32,13 @@ OPPOSITES = (
     ("maximum", "minimum"), ("max", "min"), ("highest", "lowest"), ("early", "late"), ("earlier", "later"),
 )  # fmt: skip
 _OPPOSITE = {frozenset(pair) for pair in OPPOSITES}
+COMPARES = re.compile(
+    r"(?i)[0-9] ?[<>]=? ?[0-9]|\b[a-z]{2,20} than\b|\b(?:exceeds?|outnumbers?|outweighs?|has more|have more)\b"
+)
+BREAKS = re.compile(
+    r"(?i)[.;:?!()]|\b(?:in|on|at|by|of|for|to|from|with|is|are|was|were|has|have|had|before|after|then|later|near"
+    r"|beside)\b"
+)
 EXPRESSION = re.compile(r"(?i)(?:\(\s{0,3}|not\s{1,3}|true\b|false\b|and\b|or\b|\)|\s){3,200}")
 TOKEN = re.compile(r"(?i)\(|\)|not\b|true\b|false\b|and\b|or\b")
 MOST_TOKENS = 120
@@ -65,7 +72,14 @@ def negation_ignored(pair: Pair) -> bool:
         return bare != tokens and truth(bare) == truth_of(pair.answer)
     if not negated(pair):
         return False
-    return opposite(pair) or complement(pair) or rest(pair) or _other_named(pair)
+    return opposite(pair) or complement(pair) or rest(pair) or same_list(pair)
+
+
+def comparison_swapped(pair: Pair) -> bool:
+    """Return whether a comparison of the question, without a negation, was answered the other way round."""
+    if expression(pair.question) or NEGATION.search(pair.question[-600:]) or truth_of(pair.target) is None:
+        return False
+    return truth_of(pair.answer) == (not truth_of(pair.target)) and bool(COMPARES.search(pair.question[-600:]))
 
 
 def left_to_right(pair: Pair) -> bool:
@@ -153,12 +167,21 @@ def _one(tokens: Sequence[str], place: int, depth: int) -> tuple[bool | None, in
     return None, place
 
 
-def _other_named(pair: Pair) -> bool:
-    """Return whether target and answer are two of the things that a negated question names, one word or more each."""
-    if pair.wanted is not None or pair.got is not None or pair.target_words == pair.answer_words:
+def same_list(pair: Pair) -> bool:
+    """Return whether the question names target and answer in one list: with commas, `and` or `or`, and little else."""
+    target, answer = pair.target.casefold().strip(" ."), pair.answer.casefold().strip(" .")
+    if not target or not answer or target == answer or len(target) + len(answer) > 80 or pair.options:
         return False
-    if pair.options and pair.letters[0] and pair.letters[1]:
-        return False
-    question = f" {' '.join(pair.question_words)} "
-    named = [f" {' '.join(side)} " in question for side in (pair.target_words, pair.answer_words) if side]
-    return named == [True, True]
+    question = pair.question.casefold()
+    found = [
+        [at.span() for at in re.finditer(rf"(?<!\w){re.escape(one)}(?!\w)", question)][:8] for one in (target, answer)
+    ]
+    pairs = (sorted((here, there)) for here in found[0] for there in found[1])
+    return any(_listed(question[first[1] : second[0]]) for first, second in pairs)
+
+
+def _listed(between: str) -> bool:
+    parts = re.split(r",|\band\b|\bor\b|\bnor\b", between[:200])
+    return (
+        len(parts) > 1 and len(between) < 120 and not BREAKS.search(between) and all(len(p.split()) < 4 for p in parts)
+    )

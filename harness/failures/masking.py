@@ -3,9 +3,10 @@
     masked("The model says 42 pears instead of 'forty' because Ana ate them.", case)
       -> "The model says NUMBER THING instead of QUOTE because NAME ate them."
 
-What is kept are the words that tell how something went wrong: those of the stop list (`kept.txt`: function words and the
-vocabulary of errors) stay though the question holds them. Sentences of this package's own need no mask; a judge's do (`critique`). Cost: linear in the text, which is
-cut at 600 characters; sets of words of question and target are made once a case.
+What is kept are the words that tell how something went wrong: those of the stop list (`kept.txt`: function words and
+the vocabulary of errors) stay though the question holds them. Sentences of this package's own need no mask; a judge's
+do (`critique`). A name that opens a sentence is masked only where the question, target or answer holds it.
+Cost: linear in the text, which is cut at 600 characters, and in the words of the case.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("form", wording.form, "right content written in another form: case, punctuation or spacing"),
     Relation("code_swapped", _program("operands swapped"), "operands swapped: the two sides of an operator exchanged"),
     Relation("swapped", arithmetic.swapped, "operands swapped: the computation taken the wrong way round"),
+    Relation("comparison_swapped", logic.comparison_swapped, "operands swapped: the comparison taken the wrong way"),
     Relation("keys_and_values", wording.keys_and_values, "operands swapped: keys and values exchanged places"),
     Relation("sides_swapped", wording.sides_swapped, "operands swapped: the two halves exchanged sides"),
     Relation("code_sign", _program("a sign exchanged"), "sign error: plus and minus exchanged"),
@@ -74,7 +75,7 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("cut", wording.cut, "only a piece of the right content"),
     Relation("misspelt", wording.misspelt, "misspelt by one letter"),
     Relation("one_differs", wording.one_differs, "a single part differs among several"),
-    Relation("other_candidate", wording.other_candidate, "confused with another candidate named in the question"),
+    Relation("other_candidate", logic.same_list, "confused with another candidate named in the question"),
     Relation(
         "code_other",
         _program("another operator", "another constant", "another name"),

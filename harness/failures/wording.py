@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from harness.failures.logic import same_list
 from harness.failures.pair import Pair, leaves, words
 
 MEASURED = re.compile(r"[-−]?[0-9][0-9.,]{0,30}\s{0,3}([^\W\d_]{1,20})\.?")
@@ -126,17 +127,10 @@ def misspelt(pair: Pair) -> bool:
 
 
 def copied_words(pair: Pair) -> bool:
-    """Return whether the answer stands in the question word for word, and the target does not."""
+    """Return whether the answer stands in the question word for word, and the target not beside it in a list."""
     answer, question = pair.answer_words, pair.question_words
     fits = bool(answer) and len(answer) <= 12 and pair.got is None and _within(answer, question)
-    return fits and not pair.options and not _within(pair.target_words, question)
-
-
-def other_candidate(pair: Pair) -> bool:
-    """Return whether target and answer both stand in the question word for word."""
-    if pair.options or pair.got is not None or not pair.answer_words or pair.answer_words == pair.target_words:
-        return False
-    return all(side and _within(side, pair.question_words) for side in (pair.answer_words, pair.target_words))
+    return fits and not pair.options and answer != pair.target_words and not same_list(pair)
 
 
 def mentioned_option(pair: Pair) -> bool:
