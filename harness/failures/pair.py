@@ -22,6 +22,7 @@ from harness.failures.case import Case
 QUESTION, ANSWER, TEXT = 4000, 1500, 6000
 """Characters of a question, an answer and a whole text that are looked at."""
 NUMBER = re.compile(r"(?:(?<![\w.)\]])[-−])?(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}(?![0-9])|[0-9]{1,18})(?:\.[0-9]{1,12})?")
+FORMULA = re.compile(r"[{}\[\]=<>*+_]|\w\(")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[0-9]+(?:\.[0-9]+)?")
 LETTER = re.compile(r"[\s(\[*\"']{0,4}([A-Z])[\s)\].:*\"']{0,4}\Z")
 ARTICLES = frozenset({"a", "an", "the"})
@@ -111,8 +112,8 @@ def numbers(text: str) -> list[float]:
 
 
 def number(text: str) -> float | None:
-    """Return the number that a short text consists of, unit and words around it aside."""
-    if len(text) > 80:
+    """Return the number that a short text consists of, unit and words around it aside; a formula is none."""
+    if len(text) > 80 or FORMULA.search(text):
         return None
     found = numbers(text)
     return found[0] if len(found) == 1 and len(text.split()) <= 6 else None

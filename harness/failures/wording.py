@@ -24,6 +24,7 @@ from harness.failures.pair import Pair, leaves, words
 
 MEASURED = re.compile(r"[-−]?[0-9][0-9.,]{0,30}\s{0,3}([^\W\d_]{1,20})\.?")
 """A number and its unit."""
+OPERATORS = re.compile(r"[-+*/<>=!%^&|~]")
 FOLD = re.compile(r"[\W_]+")
 CONNECTIVE = re.compile(
     r"(?i)\s+(?:and|or|to|of|than|from|by|over|before|after|versus|vs)\s+|\s*(?:->|=>|,|;|:|=|<|>)\s*"
@@ -33,11 +34,13 @@ LOOP_CHARS, LOOP_RATIO = 240, 0.12
 
 
 def form(pair: Pair) -> bool:
-    """Return whether the two are equal but for case, punctuation, blanks, articles or accents."""
+    """Return whether the two are equal but for case, punctuation (operators are none), blanks, articles or accents."""
     if not pair.answer or pair.target == pair.answer:
         return False
     if pair.wanted is not None and pair.got is not None:
         return pair.wanted == pair.got and not other_unit(pair)
+    if OPERATORS.findall(pair.target) != OPERATORS.findall(pair.answer):
+        return False
     return bool(pair.target_words) and (
         pair.target_words == pair.answer_words or folded(pair.target) == folded(pair.answer) != ""
     )
@@ -130,7 +133,8 @@ def copied_words(pair: Pair) -> bool:
     """Return whether the answer stands in the question word for word, and the target not beside it in a list."""
     answer, question = pair.answer_words, pair.question_words
     fits = bool(answer) and len(answer) <= 12 and pair.got is None and _within(answer, question)
-    return fits and not pair.options and answer != pair.target_words and not same_list(pair)
+    aside = pair.options or answer == pair.target_words or wrong_order(pair)
+    return fits and not aside and not same_list(pair)
 
 
 def mentioned_option(pair: Pair) -> bool:
