@@ -73,6 +73,7 @@ def diagnose(case: Case) -> Diagnosis:
         **features,
         **{f"is_{name}": "yes" for name in found},
     }
+    all_features["outcome"] = signature.outcome(all_features)
     return Diagnosis(_sentences([case.critique.strip(), *lines]), signature.checked(all_features))
 
 

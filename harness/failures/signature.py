@@ -18,7 +18,15 @@ from harness.modes import MODES
 
 FAMILIES = ("choice", "number", "truth", "text", "json", "code", "tools", "instructions", "refusal")
 KINDS = ("none", "empty", "number", "letter", "truth", "json", "word", "words", "sentence", "code", "calls")
+SEEN = ("nothing", "cut short", "unreadable", "no program", "raises", "another")
+"""What an answer itself shows."""
+BY_MODE = {
+    "empty": "nothing", "truncated": "cut short", "stopped_early": "cut short", "unparsed": "unreadable",
+    "syntax_error": "no program", "runtime_error": "raises",
+}  # fmt: skip
+"""Modes that say what the answer shows too."""
 VALUES: Mapping[str, tuple[str, ...]] = {
+    "outcome": (*SEEN, *(mode for mode in MODES if mode not in BY_MODE)),
     "mode": tuple(MODES),
     "relation": tuple(PHRASES),
     "exception": (*sorted(programs.EXCEPTIONS), programs.OWN),
@@ -57,8 +65,41 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 """Feature -> its values, the telling features first."""
 LEVEL_0 = ("relation", "exception", "rule", "call", "json", "layer", "text")
 """Beside the mode: the first of these that is there makes the class."""
+WEIGHTS = {"outcome": 1.0, "relation": 1.0, "rule": 1.0, "call": 1.0, "layer": 1.0, "exception": 0.5, "declines": 0.5}
+"""How much a feature counts when failures are compared; the others, which say more of the question than of what went
+wrong, count `MINOR` (`tests/bench/bench_failures.py` has what that is worth)."""
+MINOR = 0.1
 PLAIN = ("mode", "finish", "expected", "came", "exception")
 """What any scorer tells without comparing question, target and answer."""
+
+
+def outcome(found: Mapping[str, str]) -> str:
+    """Return what happened: the mode, or, where a scorer says only that it is wrong, what the answer itself shows."""
+    mode = found.get("mode", "")
+    if mode not in ("wrong_answer", "wrong_output"):
+        return BY_MODE.get(mode, mode)
+    if found.get("text") == "empty" or found.get("came") == "empty":
+        return "nothing"
+    if found.get("finish") in ("length", "truncated"):
+        return "cut short"
+    if found.get("build") == "does not compile":
+        return "no program"
+    if found.get("build") == "uses an undefined name":
+        return "raises"
+    if found.get("json") in ("broken", "none") or found.get("came") == "none":
+        return "unreadable"
+    return "another" if mode == "wrong_answer" else mode
+
+
+def weight(feature: str, signature: Mapping[str, str]) -> float:
+    """Return how much a feature counts beside the others of its signature.
+
+    How an answer lies to the target tells the cause only where there is a whole answer: of a text that was cut short,
+    "some parts missing" is no news.
+    """
+    if feature == "relation" and signature.get("outcome", "another") != "another":
+        return MINOR
+    return WEIGHTS.get(feature, MINOR)
 
 
 def signature_class(diagnosis: Diagnosis) -> str:

@@ -4,8 +4,9 @@
     space.vectors(diagnoses)          -> float32 (n, d), rows of length 1; a row's last places are its signature
 
 The signature block is one-hot over the features' values that were seen, weighted by inverse document frequency
-(log of (1 + n) / (1 + df), plus 1; Spaerck Jones 1972), scaled to length 1. A value that was never seen has a place of
-its own, on which no cause lies: a new kind of failure comes out far from all causes, not near a random one.
+(log of (1 + n) / (1 + df), plus 1; Spaerck Jones 1972) and by how telling the feature is (`signature.WEIGHTS`), scaled
+to length 1. A value that was never seen has a place of its own, on which no cause lies: a new kind of failure comes out
+far from all causes, not near a random one.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any
 
 from harness.failures.case import Diagnosis
 from harness.failures.embedding import Embedder, Progress, restored, unit
+from harness.failures.signature import weight
 
-TEXT, SIGNATURE = 0.65, 0.65
-"""Weights of the blocks."""
+TEXT, SIGNATURE = 0.3, 0.65
+"""Weights of the blocks. A sentence repeats what the signature says, and the question's kind besides."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ class Space:
         places = {value: place for place, value in enumerate(self.values)}
         block = np.zeros((len(diagnoses), len(self.values) + 1), np.float32)
         for row, diagnosis in zip(block, diagnoses, strict=True):
-            strange = 0
-            for value in _values(diagnosis):
-                place = places.get(value)
+            strange = 0.0
+            for feature, value in diagnosis.signature.items():
+                place = places.get(f"{feature}={value}")
+                counts = weight(feature, diagnosis.signature)
                 if place is None:
-                    strange += 1
+                    strange += counts**2
                 else:
-                    row[place] = self.idf[place]
+                    row[place] = self.idf[place] * counts
             row[-1] = self.unseen * strange**0.5
         return unit(block)
 
