@@ -12,6 +12,7 @@ Equal diagnoses are one row with a weight, so the cost is that of the *distinct*
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,8 +62,11 @@ def choose(
 def clustered(vectors: Any, weights: Any, k: int, seed: int, starts: int = 10) -> Any:
     """Return the KMeans cluster of each row."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
-    return KMeans(k, n_init=starts, random_state=seed).fit(vectors, sample_weight=weights).labels_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than k: fewer clusters
+        return KMeans(k, n_init=starts, random_state=seed).fit(vectors, sample_weight=weights).labels_
 
 
 def silhouette(vectors: Any, weights: Any, labels: Any, seed: int) -> float:

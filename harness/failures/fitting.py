@@ -23,8 +23,8 @@ from harness.failures import embedding, frozen
 from harness.failures.assigning import assigned
 from harness.failures.case import Case, Diagnosis
 from harness.failures.choosing import Choice, choose, silhouette
-from harness.failures.classes import signature_classes
 from harness.failures.embedding import Progress
+from harness.failures.signature import signature_class
 from harness.failures.space import Space
 from harness.failures.taxonomy import Assignment, Cause, Taxonomy
 from harness.hashing import digest
@@ -123,8 +123,8 @@ def _grouped(
         if nothing.k:
             return space, nothing.labels[inverse], nothing, "clusters"
         reason = "signatures: no clustering is stable"
-    classes = signature_classes([d.signature for d in diagnoses], 2 if n < FEW else max(5, -(-n // 50)), CAP)
-    return Space.of(diagnoses, None, seed), np.array(classes, dtype=int), nothing, reason
+    classes = np.array([signature_class(diagnosis) for diagnosis in diagnoses], dtype=object)
+    return Space.of(diagnoses, None, seed), np.unique(classes, return_inverse=True)[1].ravel(), nothing, reason
 
 
 def collapsed(diagnoses: Sequence[Diagnosis]) -> tuple[list[Diagnosis], Any, Any]:
