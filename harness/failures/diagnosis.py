@@ -64,6 +64,7 @@ def diagnose(case: Case) -> Diagnosis:
         "mode": case.mode,
         "family": family,
         "finish": case.finish if case.finish in signature.VALUES["finish"] else "other",
+        "slip": relations.PHRASES[found[0]].partition(":")[0] if found else "",
         "relation": found[0] if found else "",
         "expected": expected,
         "came": came,

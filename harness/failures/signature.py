@@ -28,6 +28,7 @@ BY_MODE = {
 VALUES: Mapping[str, tuple[str, ...]] = {
     "outcome": (*SEEN, *(mode for mode in MODES if mode not in BY_MODE)),
     "mode": tuple(MODES),
+    "slip": tuple(dict.fromkeys(phrase.partition(":")[0] for phrase in PHRASES.values() if ":" in phrase)),
     "relation": tuple(PHRASES),
     "exception": (*sorted(programs.EXCEPTIONS), programs.OWN),
     "rule": (
@@ -65,7 +66,16 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 """Feature -> its values, the telling features first."""
 LEVEL_0 = ("relation", "exception", "rule", "call", "json", "layer", "text")
 """Beside the mode: the first of these that is there makes the class."""
-WEIGHTS = {"outcome": 1.0, "relation": 1.0, "rule": 1.0, "call": 1.0, "layer": 1.0, "exception": 0.5, "declines": 0.5}
+WEIGHTS = {
+    "outcome": 1.0,
+    "slip": 1.0,
+    "relation": 1.0,
+    "rule": 1.0,
+    "call": 1.0,
+    "layer": 1.0,
+    "exception": 0.5,
+    "declines": 0.5,
+}
 """How much a feature counts when failures are compared; the others, which say more of the question than of what went
 wrong, count `MINOR` (`tests/bench/bench_failures.py` has what that is worth)."""
 MINOR = 0.1
@@ -97,7 +107,9 @@ def weight(feature: str, signature: Mapping[str, str]) -> float:
     How an answer lies to the target tells the cause only where there is a whole answer: of a text that was cut short,
     "some parts missing" is no news.
     """
-    if feature == "relation" and signature.get("outcome", "another") != "another":
+    if feature == "relation" and "slip" in signature:
+        return MINOR
+    if feature in ("slip", "relation") and signature.get("outcome", "another") != "another":
         return MINOR
     return WEIGHTS.get(feature, MINOR)
 
