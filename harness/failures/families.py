@@ -48,7 +48,6 @@ CALL_PHRASES = {
 Told = tuple[list[str], dict[str, str]]
 """Sentences and features."""
 PROGRAM = re.compile(r"^[ \t]{0,40}(?:return\b|def \w{1,80}\(|for .{1,200}:$)", re.MULTILINE)
-RULE = re.compile(r"[a-z_]{3,40}(?::[a-z_]{3,60})?\Z")
 
 
 def family_of(case: Case) -> str:
@@ -123,11 +122,14 @@ def _tools(case: Case, pair: Pair) -> Told:
 
 
 def _instructions(case: Case, pair: Pair) -> Told:
-    failed = [one for one in case.detail.get("failed", ()) if isinstance(one, str) and RULE.match(one)][:6]
+    from harness.grading.constraints import KINDS
+
+    named = case.detail.get("failed")
+    failed = [one for one in named[:40] if one in KINDS] if isinstance(named, list) else []
     groups = sorted({one.partition(":")[0] for one in failed})
     found = {"rule": groups[0] if len(groups) == 1 else "several" if groups else ""}
     said = (
-        [f"Violated rules of form: {', '.join(sorted(set(failed))).replace('_', ' ').replace(':', ' ')}"]
+        [f"Violated rules of form: {', '.join(sorted(set(failed))[:6]).replace('_', ' ').replace(':', ' ')}"]
         if failed
         else []
     )
@@ -156,8 +158,9 @@ def _choice(case: Case, pair: Pair) -> Told:
         elif ord(taken) - ord("A") == len(pair.options) - 1:
             found["letter"] = "last"
     shares = case.detail.get("probabilities")
-    values = sorted(shares.values() if isinstance(shares, Mapping) else shares or (), reverse=True)
-    if len(values) > 1 and all(isinstance(value, int | float) for value in values):
+    shares = list(shares.values()) if isinstance(shares, Mapping) else shares
+    values = sorted((one for one in shares if isinstance(one, float)), reverse=True) if isinstance(shares, list) else []
+    if len(values) > 1:
         found["sure"] = "torn" if values[0] - values[1] < 0.1 else "sure" if values[0] > 0.7 else "unsure"
         said.append({"torn": "Torn between two options", "sure": "Sure of a wrong option"}.get(found["sure"], "Unsure"))
     return said, found

@@ -94,7 +94,7 @@ def build(program: str) -> str:
     returns = [node for node in nodes if isinstance(node, ast.Return) and node.value is not None]
     called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     if not returns and not kinds & {ast.Yield, ast.YieldFrom, ast.Lambda}:
-        empty = all(isinstance(node, ast.Pass | ast.Expr | ast.FunctionDef | ast.Module) for node in _statements(nodes))
+        empty = all(isinstance(node, ast.Pass | ast.FunctionDef) or _is_text(node) for node in _statements(nodes))
         return "does nothing" if empty else "prints instead of returning" if "print" in called else "returns nothing"
     if "input" in called:
         return "reads from the keyboard"
@@ -144,6 +144,10 @@ def _undefined(nodes: Sequence[ast.AST]) -> bool:
         elif isinstance(node, ast.MatchMapping) and node.rest:
             bound.add(node.rest)
     return "*" not in bound and bool(read - bound - BUILTINS)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _recursive(nodes: Sequence[ast.AST]) -> bool:
