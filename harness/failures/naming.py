@@ -33,6 +33,8 @@ MOST = 5
 """Keywords of a cause."""
 SIGNATURES = 2
 """Of them, at most so many from signatures."""
+SHORT = 32
+"""Characters of a keyword that may follow the first one in a label."""
 HALF, LIFT = 0.5, 1.5
 """A signature value speaks for a cause that has it in at least half of its failures, 1.5 times as often as others."""
 TELLING = (
@@ -52,6 +54,7 @@ TELLING = (
 """Features that say how it went wrong come before those that say what was asked (`family`, `expected`, ..)."""
 ALONE = frozenset({"outcome", "mode", "exception", "raised", "build", "batch", "declines", "family", "relation"})
 """Features whose values read without their names."""
+SPOKEN = {"another": "another answer", "came none": "nothing came", "came empty": "nothing came"}
 WORD = re.compile(r"[^\W\d_][\w'’-]{0,29}")
 CLAUSE = re.compile(r"[.;:,()\n]")
 FUNCTION = frozenset({
@@ -92,9 +95,8 @@ def spoken(feature: str, value: str) -> str:
         return PHRASES[relation].partition(":")[0]
     if relation:
         return relation.replace("_", " ")
-    if (feature, value) == ("outcome", "another"):
-        return "another answer"
-    return (value if feature in ALONE else f"{feature} {value}").replace("_", " ")
+    phrase = (value if feature in ALONE else f"{feature} {value}").replace("_", " ")
+    return SPOKEN.get(phrase, phrase)
 
 
 def exemplars(cause: str, cases: Sequence[Case], assignments: Sequence[Assignment], count: int = 4) -> list[Case]:
@@ -125,11 +127,12 @@ def _crowding(one: tuple[Case, Assignment], chosen: Sequence[tuple[Case, Assignm
 
 def _label(cause: str, words: Sequence[str], taken: set[str]) -> str:
     """Return the first two keywords, more of them where another cause is called so, at last with the id."""
-    for count in range(2, len(words) + 1):
-        if (label := " · ".join(words[:count])) not in taken:
+    parts = [*words[:1], *(word for word in words[1:] if len(word) <= SHORT)]
+    for count in range(2, len(parts) + 1):
+        if (label := " · ".join(parts[:count])) not in taken:
             return label
-    label = " · ".join(words[:2])
-    return f"{label} · {cause[:4]}".removeprefix(" · ") if not label or label in taken else label
+    label = " · ".join(parts[:2])
+    return label if label and label not in taken else " · ".join([*parts[:2], cause[:4]])
 
 
 def _signatures(diagnoses: Sequence[Diagnosis], causes: Sequence[str]) -> Mapping[str, list[str]]:
