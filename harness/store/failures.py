@@ -108,6 +108,11 @@ def member_runs(database: Database, taxonomy_id: str) -> list[str]:
     return [str(row["run_id"]) for row in _query(database, sql, [taxonomy_id])]
 
 
+def cause_ids(database: Database) -> list[str]:
+    """Return the ids of all causes of all taxonomies, sorted."""
+    return [str(row["cause_id"]) for row in _query(database, "SELECT DISTINCT cause_id FROM causes ORDER BY cause_id")]
+
+
 def set_name(database: Database, cause_id: str, label: str) -> None:
     """Give a cause a person's name; the same cause again renames it."""
     with database.write() as connection:
