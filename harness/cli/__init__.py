@@ -7,7 +7,7 @@ import sys
 import typer
 
 from harness import __version__
-from harness.cli import baseline, bench, compare, doctor, evaluate, gate, listing, query, rescore, sandbox, show, watch
+from harness.cli import baseline, bench, compare, doctor, evaluate, failures, gate, listing, query, rescore, sandbox, show, watch
 
 app = typer.Typer(
     name="harness",
@@ -22,6 +22,7 @@ app.command("rescore")(rescore.run)
 app.command("show")(show.run)
 app.command("gate")(gate.run)
 app.command("compare")(compare.run)
+app.command("failures")(failures.run)
 app.command("baseline")(baseline.run)
 app.command("list")(listing.run)
 app.command("query")(query.run)

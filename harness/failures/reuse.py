@@ -1,0 +1,94 @@
+"""Finds the taxonomy that a run's failures are assigned to, or fits one: ids stay unless somebody asks for new ones.
+
+    settle(scope, cases, diagnoses, NEWEST).how     -> "assigned"
+
+Without a word the newest taxonomy is taken that was fitted on the same suites and the same split; where there is none
+(or none of the embedder that was asked for), one is fitted on this run's failures alone, named and kept. A refit is
+fitted on the failures of all runs that were assigned to the old one, this one included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.contracts import Model
+from harness.errors import UsageError
+from harness.failures import keeping
+from harness.failures.case import Case, Diagnosis
+from harness.failures.fitting import fit
+from harness.failures.frozen import sealed
+from harness.failures.naming import named
+from harness.failures.scope import Scope
+from harness.failures.taxonomy import Descent, Taxonomy
+
+How = Literal["none", "fitted", "assigned", "refitted"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for about the taxonomy."""
+
+    taxonomy: str | None = None
+    """Id, or the beginning of one: this one and no other."""
+    refit: bool = False
+    embedder: str = "auto"
+    labeller: Model | None = None
+    """Names causes that are fitted now."""
+    seed: int = 0
+
+
+NEWEST = Wanted()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A taxonomy and how it was come by; `none` where nothing failed and nothing was there."""
+
+    taxonomy: Taxonomy | None
+    how: How
+    descents: tuple[Descent, ...] = ()
+    """What became of the causes of the one before, where it was refitted."""
+    parent: Taxonomy | None = None
+
+
+def settle(scope: Scope, cases: Sequence[Case], diagnoses: Sequence[Diagnosis], wanted: Wanted) -> Found:
+    """Return the taxonomy for the failures of a run; one that is fitted is kept.
+
+    Raises:
+        UsageError: no such taxonomy, or one that saw samples which this split may not know of.
+    """
+    known = _known(scope, wanted)
+    if known is not None and not wanted.refit:
+        return Found(known, "assigned")
+    if not cases:
+        return Found(None, "none")
+    scope.tell("fitting", 0.0)
+    fresh, assignments = fit(cases, diagnoses, wanted.embedder, wanted.seed, progress=scope.progress)
+    fresh = named(_scoped(fresh, scope), diagnoses, assignments)
+    keeping.keep(scope.database, fresh)
+    return Found(fresh, "fitted")
+
+
+def _known(scope: Scope, wanted: Wanted) -> Taxonomy | None:
+    if wanted.taxonomy is None:
+        found = keeping.latest(scope.database, scope.suites, scope.split)
+        return found if found is None or _embedded(found, wanted.embedder) else None
+    found = keeping.kept(scope.database, wanted.taxonomy)
+    if found.split not in (scope.split, "dev"):
+        what = (
+            f"taxonomy {found.id!r} was fitted on {found.split!r} samples, the failures asked for are {scope.split!r}"
+        )
+        raise UsageError(what, f"one fitted on {scope.split!r} or on 'dev'", f"type: --split {found.split}")
+    return found
+
+
+def _embedded(taxonomy: Taxonomy, embedder: str) -> bool:
+    own = taxonomy.embedder.partition(":")[0]
+    return embedder == "auto" or own in (embedder, "signature")
+
+
+def _scoped(taxonomy: Taxonomy, scope: Scope) -> Taxonomy:
+    """Return the taxonomy under the split and suites that were asked for: those of its failures may be fewer."""
+    return sealed(replace(taxonomy, split=scope.split, suites=scope.suites))
