@@ -17,12 +17,13 @@ from functools import cache, partial
 from importlib import resources
 
 from harness.failures.case import Case
-from harness.failures.pair import NUMBER, plain, words
+from harness.failures.pair import plain, words
 
 LONGEST = 600
 QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|`[^`\n]{1,200}`|(?<![^\W_])['‘][^'’\n]{1,200}['’](?![^\W_])")
 LINK = re.compile(r"(?:https?://|www\.)\S{1,200}|\S{1,80}@\S{1,80}|<[^<>\n]{1,80}>")
 NAME = re.compile(r"(?<=[^.!?\s] )(?:[A-Z][\w'’-]{1,40}|[A-Z])(?: [A-Z][\w'’-]{1,40}){0,4}")
+DIGITS = re.compile(r"[-−$€£#]{0,2}(?<!\w)\w{0,40}?[0-9][\w.,:/%]*(?<![.,:])")
 TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\w+")
 MASKS = frozenset({"NUMBER", "QUOTE", "NAME", "THING", "LINK"})
 COUNTS = frozenset((
@@ -35,7 +36,7 @@ def masked(text: str, case: Case | None = None) -> str:
     """Return `text` on one line of at most `LONGEST` characters, its topic masked; idempotent."""
     topic = topic_words(case) if case is not None else frozenset()
     line = " ".join(text[: 2 * LONGEST].split())
-    for pattern, mask in ((LINK, "LINK"), (QUOTED, "QUOTE"), (NAME, "NAME"), (NUMBER, "NUMBER")):
+    for pattern, mask in ((LINK, "LINK"), (QUOTED, "QUOTE"), (NAME, "NAME"), (DIGITS, "NUMBER")):
         line = pattern.sub(partial(_replace, mask), line)
     line = TOKEN.sub(lambda found: _mask(found[0], topic), line)
     line = re.sub(r"\b(NUMBER|QUOTE|NAME|THING|LINK)\b(?:[\s,./:;%$()-]{0,3}\b\1\b)+", r"\1", line)
