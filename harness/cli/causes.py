@@ -7,7 +7,7 @@ rows of plain text, so that they cannot say different things.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -18,13 +18,14 @@ from harness.gate.outputs.escape import markdown as as_markdown
 
 if TYPE_CHECKING:
     from harness.failures.analysis import Analysis, Member
+    from harness.failures.taxonomy import Cause
 
 CAUSES = ("cause", "n", "of failures", "interval", "before", "now", "change", "what")
 RIGHT = ("n", "of failures", "interval", "before", "now", "accuracy", "suite", "bound", "agree", "odds")
 WEAK = ("kind of question", "n", "accuracy", "bound", "suite", "samples")
 GOLD = ("sample", "target", "they say", "agree", "odds")
-WEAKEST, SUSPECTED = 8, 8
-"""Rows of these tables; the rest is in the JSON."""
+WEAKEST, SUSPECTED, MOSTLY = 8, 8, 3
+"""Rows of these tables, diagnoses of a cause; the rest is in the JSON."""
 
 
 def show(console: Any, found: Analysis, examples: int, option: str, renamed: Sequence[str] = ()) -> None:
@@ -46,13 +47,21 @@ def show(console: Any, found: Analysis, examples: int, option: str, renamed: Seq
 
 def markdown(found: Analysis, examples: int, option: str) -> str:
     """Return the analysis as GitHub's Markdown."""
-    from harness.failures.report import notes
+    from harness.failures.report import diagnoses, notes
 
-    lines = [f"# Why {as_markdown(found.run['model'])} fails", "", *(as_markdown(text, 600) for text in opening(found))]
+    lines = [
+        f"# Why {as_markdown(found.run['name'] or found.run['model'])} fails",
+        "",
+        *(as_markdown(text, 600) for text in opening(found)),
+    ]
     lines += ["", *_table(CAUSES, cause_rows(found)), ""]
     lines += [f"- {as_markdown(text)}" for text in notes(found)]
     for cause, members in _shown(found, examples):
-        lines += ["", f"## {as_markdown(cause)}", ""]
+        lines += ["", f"## {as_markdown(f'{cause.id}  {cause.label}')}", ""]
+        lines += [
+            f"{one['count']} x {as_markdown(one['text'])}  " for one in diagnoses(found.members(cause.id))[:MOSTLY]
+        ]
+        lines += [""]
         for member in members:
             lines += [f"- {as_markdown(member.case.name)}: {as_markdown(member.diagnosis.text)}"]
             lines += [f"  - {name}: {as_markdown(text, 300)}" for name, text in _parts(member) if text]
@@ -66,7 +75,7 @@ def opening(found: Analysis) -> list[str]:
     """Return the first lines: what failed, how it was grouped, what it is compared with."""
     wrong, taxonomy = len(found.failures), found.taxonomy
     told = [
-        f"{found.run['model']}  run {found.run['run_id']}: {wrong} of {found.answers} answers failed"
+        f"{called(found.run)}: {wrong} of {found.answers} answers failed"
         f" ({', '.join(found.suites)}; split {found.split})"
     ]
     if taxonomy is not None:
@@ -78,12 +87,28 @@ def opening(found: Analysis) -> list[str]:
         told.append(f"taxonomy {taxonomy.id}, {taxonomy.embedder.partition(':')[0]}: {how}")
     if found.before is not None and found.changes:
         samples = next(iter(found.changes.values())).samples
-        run = f"{found.before['model']}  run {found.before['run_id']}"
-        told.append(f"before: {run}, {samples} samples that both scored; change at 5% false discoveries")
+        told.append(
+            f"before: {called(found.before)}, {samples} samples that both scored; change at 5% false discoveries"
+        )
     elif wrong:
         told.append("before: no earlier run of another model on these suites (--against names one)")
-    told += [f"{one.kind}: {one.old or '-'} -> {one.new or '-'}" for one in found.found.descents]
+    told += descended(found)
     return told if wrong else [*told, "no failures"]
+
+
+def descended(found: Analysis) -> list[str]:
+    """Return what became of each cause of the taxonomy before, as lines."""
+    if found.found.parent is None:
+        return []
+    labels = {cause.id: cause.label for cause in (*found.found.parent.causes, *found.causes)}
+
+    def named(cause: str) -> str:
+        return f"{cause} ({labels.get(cause, '')})"
+
+    return [
+        f"{one.kind}: " + " -> ".join(named(cause) for cause in dict.fromkeys((one.old, one.new)) if cause)
+        for one in found.found.descents
+    ]
 
 
 def cause_rows(found: Analysis) -> list[tuple[str, ...]]:
@@ -100,20 +125,28 @@ def cause_rows(found: Analysis) -> list[tuple[str, ...]]:
     return rows
 
 
+def called(run: Mapping[str, Any]) -> str:
+    """Return a run's name, or its model where it has none, and its id."""
+    return f"{run['name'] or run['model']}, run {run['run_id']}"
+
+
 def examples_of(found: Analysis, count: int, option: str) -> list[tuple[str, str]]:
-    """Return (title, "") for each cause and ("", line to type) for each sample that shows it."""
+    """Return (title, "") for each cause, then ("", text): how it mostly went wrong, and a line for each exemplar."""
+    from harness.failures.report import diagnoses
+
     lines = []
-    for title, members in _shown(found, count):
-        lines.append((title, ""))
+    for cause, members in _shown(found, count):
+        lines.append((f"{cause.id}  {cause.label}", ""))
+        lines += [("", f"{one['count']} x {one['text']}") for one in diagnoses(found.members(cause.id))[:MOSTLY]]
         lines += [("", f"{member.case.name}: {show_line(found, member, option)}") for member in members]
     return lines
 
 
-def _shown(found: Analysis, count: int) -> list[tuple[str, list[Member]]]:
+def _shown(found: Analysis, count: int) -> list[tuple[Cause, list[Member]]]:
     from harness.failures.report import shown
 
     causes = [cause for cause in found.causes if found.shares[cause.id].failures]
-    return [(f"{cause.id}  {cause.label}", shown(found, cause.id, count)) for cause in causes] if count else []
+    return [(cause, shown(found, cause.id, count)) for cause in causes] if count else []
 
 
 def _parts(member: Member) -> list[tuple[str, str]]:

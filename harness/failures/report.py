@@ -21,14 +21,13 @@ from typing import Any
 from harness.failures.analysis import Analysis, Member
 from harness.failures.fitting import FEW
 from harness.failures.gold import Suspect
+from harness.failures.lineage import refit_advised
 from harness.failures.naming import exemplars
 from harness.failures.taxonomy import UNASSIGNED, Cause
 from harness.failures.trends import sentence
 from harness.failures.weakness import Weakness
 from harness.stats import Estimate
 
-DUE = 0.10
-"""Share of failures that are like no cause from which a refit is due."""
 CHARACTERS = 2000
 """Of a question or an answer in the document."""
 DIAGNOSES = 3
@@ -82,7 +81,7 @@ def analysis(found: Analysis, examples: int = EXEMPLARS) -> dict[str, Any]:
                 "label": cause.label,
                 "size": found.shares[cause.id].failures,
                 "suites": dict(Counter(member.case.suite for member in found.members(cause.id)).most_common()),
-                "diagnoses": _diagnoses(found.members(cause.id)),
+                "diagnoses": diagnoses(found.members(cause.id)),
                 "exemplars": [_whole(member) for member in shown(found, cause.id, examples)],
             }
             for cause in found.causes
@@ -122,8 +121,8 @@ def notes(found: Analysis) -> list[str]:
 
 def refit_due(found: Analysis) -> bool:
     """Return whether so many failures are like no cause that the taxonomy no longer tells what goes wrong."""
-    away = len(found.members(UNASSIGNED))
-    return found.found.how == "assigned" and len(found.failures) >= FEW and away > DUE * len(found.failures)
+    known = found.found.how == "assigned" and len(found.failures) >= FEW
+    return known and refit_advised([member.assignment for member in found.failures])
 
 
 def _cluster(found: Analysis, cause: Cause, examples: int) -> dict[str, Any]:
@@ -141,7 +140,7 @@ def _cluster(found: Analysis, cause: Cause, examples: int) -> dict[str, Any]:
         "label_source": cause.label_source,
         "change": change and {name: _number(value) for name, value in asdict(change).items()},
         "said": change and sentence(change, cause.label, found.flows, labels(found)),
-        "diagnoses": _diagnoses(found.members(cause.id)),
+        "diagnoses": diagnoses(found.members(cause.id)),
         "exemplars": [_short(member) for member in shown(found, cause.id, examples)],
     }
 
@@ -155,7 +154,8 @@ def _ids(members: Sequence[Member]) -> list[str]:
     return sorted({member.case.sample_id for member in members})
 
 
-def _diagnoses(members: Sequence[Member]) -> list[dict[str, Any]]:
+def diagnoses(members: Sequence[Member]) -> list[dict[str, Any]]:
+    """Return the commonest diagnoses (text and count), at most `DIAGNOSES`."""
     counted = Counter(member.diagnosis.text for member in members).most_common(DIAGNOSES)
     return [{"text": text, "count": count} for text, count in counted]
 

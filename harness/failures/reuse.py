@@ -15,13 +15,15 @@ from typing import Literal
 
 from harness.contracts import Model
 from harness.errors import UsageError
-from harness.failures import keeping
+from harness.failures import keeping, lineage
+from harness.failures.assigning import assign
 from harness.failures.case import Case, Diagnosis
 from harness.failures.fitting import fit
 from harness.failures.frozen import sealed
 from harness.failures.naming import named
 from harness.failures.scope import Scope
 from harness.failures.taxonomy import Descent, Taxonomy
+from harness.store import failures as rows
 
 How = Literal["none", "fitted", "assigned", "refitted"]
 
@@ -60,10 +62,12 @@ def settle(scope: Scope, cases: Sequence[Case], diagnoses: Sequence[Diagnosis], 
         UsageError: no such taxonomy, or one that saw samples which this split may not know of.
     """
     known = _known(scope, wanted)
-    if known is not None and not wanted.refit:
+    if known is not None and not (wanted.refit and cases):
         return Found(known, "assigned")
     if not cases:
         return Found(None, "none")
+    if known is not None:
+        return _refitted(scope, known, wanted, cases[0].run_id)
     scope.tell("fitting", 0.0)
     fresh, assignments = fit(cases, diagnoses, wanted.embedder, wanted.seed, progress=scope.progress)
     fresh = named(_scoped(fresh, scope), diagnoses, assignments)
@@ -71,10 +75,25 @@ def settle(scope: Scope, cases: Sequence[Case], diagnoses: Sequence[Diagnosis], 
     return Found(fresh, "fitted")
 
 
+def _refitted(scope: Scope, old: Taxonomy, wanted: Wanted, run_id: str) -> Found:
+    """Return the taxonomy in place of `old`, fitted on what was assigned to it and on a run's failures."""
+    runs = [scope.failures(one) for one in sorted({run_id, *rows.member_runs(scope.database, old.id)})]
+    cases, diagnoses = [case for each, _ in runs for case in each], [found for _, each in runs for found in each]
+    scope.tell("fitting anew", 0.0)
+    before = lineage.remembered(scope.database, old, cases)
+    fresh, descents = lineage.refit(
+        old, cases, diagnoses, before, wanted.embedder, wanted.seed, progress=scope.progress
+    )  # fmt: skip
+    fresh = _scoped(fresh, scope)
+    fresh = named(fresh, diagnoses, assign(fresh, diagnoses))
+    keeping.keep(scope.database, fresh, descents)
+    return Found(fresh, "refitted", tuple(descents), old)
+
+
 def _known(scope: Scope, wanted: Wanted) -> Taxonomy | None:
     if wanted.taxonomy is None:
         found = keeping.latest(scope.database, scope.suites, scope.split)
-        return found if found is None or _embedded(found, wanted.embedder) else None
+        return found if found is None or wanted.refit or _embedded(found, wanted.embedder) else None
     found = keeping.kept(scope.database, wanted.taxonomy)
     if found.split not in (scope.split, "dev"):
         what = (
