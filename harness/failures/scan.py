@@ -1,6 +1,6 @@
 """Scans slices of questions for low accuracy: exact tests, false-discovery control, and a cover of what is found.
 
-    tested = tests(slices, values)           one Tested a slice: n, mean, the suite's mean, p
+    tested = held(slices, values)           one Tested a slice: n, mean, the suite's mean, p
     flagged(tested)                          -> ([3, 17, 40], 0.0004)
     cover(slices, tested, values)            -> [17, 40]: what says something of its own, the clearest first
 
@@ -19,7 +19,7 @@ Cost: 1,400 slices of 14,000 questions in half a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any
 
@@ -38,32 +38,39 @@ class Tested:
     overall: float
     spread: float
     """Standard deviation of the suite's values; 0 where all values are 0 or 1."""
-    p: float
+    p: float = 1.0
     """One-sided: how likely so low a mean is at the overall one."""
 
 
-def tests(slices: Sequence[Slice], values: Any, tau: float | None = None) -> list[Tested]:
+def held(slices: Sequence[Slice], values: Any, tau: float | None = None) -> list[Tested]:
     """Return the test of every slice of `values` (in [0, 1], by place of the question) against its suite, or `tau`."""
-    whole = {one.path[0]: one.members for one in slices if len(one.path) == 1}
-    found = []
+    import numpy as np
+
+    suites = {}
     for one in slices:
-        suite = values[whole[one.path[0]]]
-        overall = float(suite.mean()) if tau is None else tau
-        spread = 0.0 if set(suite.tolist()) <= {0.0, 1.0} else float(suite.std(ddof=1))
-        found.append(_tested(values[one.members], overall, spread))
-    return found
+        if len(one.path) == 1:
+            own = values[one.members]
+            binary = bool(np.isin(own, (0.0, 1.0)).all())
+            suites[one.path[0]] = (float(own.mean()) if tau is None else tau, 0.0 if binary else float(own.std(ddof=1)))
+    return _tested([(values[one.members], *suites[one.path[0]]) for one in slices])
 
 
-def _tested(values: Any, overall: float, spread: float) -> Tested:
+def _tested(rows: Sequence[tuple[Any, float, float]]) -> list[Tested]:
+    """Return the tests of (values, overall, spread), in one call each of the two distributions."""
+    import numpy as np
     from scipy.stats import binom, t
 
-    n, mean = len(values), float(values.mean())
-    if not spread:
-        p = float(binom.cdf(round(float(values.sum())), n, overall))
-    else:
-        wide = max(spread, float(values.std(ddof=1)))
-        p = float(t.cdf((mean - overall) * n**0.5 / wide, n - 1))
-    return Tested(n, mean, overall, spread, min(1.0, p))
+    if not rows:
+        return []
+    found = [Tested(len(values), float(values.mean()), overall, spread) for values, overall, spread in rows]
+    n, mean, overall, spread = (
+        np.array(each) for each in zip(*((o.n, o.mean, o.overall, o.spread) for o in found), strict=True)
+    )
+    own = np.array([values.std(ddof=1) if spread else 0.0 for values, _, spread in rows])
+    wide = np.where(spread > 0, np.maximum(spread, own), 1.0)
+    graded = t.cdf((mean - overall) * np.sqrt(n) / wide, n - 1)
+    ps = np.where(spread > 0, graded, binom.cdf(np.round(mean * n), n, overall))
+    return [replace(one, p=min(1.0, float(p))) for one, p in zip(found, ps, strict=True)]
 
 
 def bounds(values: Any, spread: float, alpha: float = ALPHA) -> tuple[float, float]:
@@ -93,11 +100,10 @@ def cover(slices: Sequence[Slice], tested: Sequence[Tested], values: Any, alpha:
     left, cut = flagged(tested, alpha)
     new, kept = np.ones(len(values), dtype=bool), list[int]()
     while True:
-        ratios = {}
-        for place in left:
-            rest, test = values[slices[place].members[new[slices[place].members]]], tested[place]
-            if len(rest) >= SMALLEST and _tested(rest, test.overall, test.spread).p <= cut:
-                ratios[place] = _ratio(rest, test)
+        rests = {place: values[slices[place].members[new[slices[place].members]]] for place in left}
+        rests = {place: rest for place, rest in rests.items() if len(rest) >= SMALLEST}
+        again = _tested([(rest, tested[place].overall, tested[place].spread) for place, rest in rests.items()])
+        ratios = {place: _ratio(test) for place, test in zip(rests, again, strict=True) if test.p <= cut}
         if not ratios:
             return kept
         kept.append(max(ratios, key=lambda place: (ratios[place], -place)))
@@ -105,10 +111,9 @@ def cover(slices: Sequence[Slice], tested: Sequence[Tested], values: Any, alpha:
         left = list(ratios)  # what is too little now stays so
 
 
-def _ratio(values: Any, test: Tested) -> float:
+def _ratio(test: Tested) -> float:
     """Return the log likelihood ratio of the values' own mean to the overall one."""
-    n, mean, overall = len(values), float(values.mean()), test.overall
     if test.spread:
-        return n * (mean - overall) ** 2 / (2 * test.spread**2)
-    parts = ((mean, overall), (1 - mean, 1 - overall))
-    return n * sum(a * log(a / b) for a, b in parts if a > 0)
+        return test.n * (test.mean - test.overall) ** 2 / (2 * test.spread**2)
+    parts = ((test.mean, test.overall), (1 - test.mean, 1 - test.overall))
+    return test.n * sum(a * log(a / b) for a, b in parts if a > 0)

@@ -21,7 +21,7 @@ from harness import stats
 from harness.errors import UsageError
 from harness.failures.asked import Question, questions
 from harness.failures.embedding import Progress
-from harness.failures.scan import ALPHA, Tested, bounds, cover, tests
+from harness.failures.scan import ALPHA, Tested, bounds, cover, held
 from harness.failures.slices import Slice, tree
 from harness.store import Database
 
@@ -87,7 +87,7 @@ def weak(
     import numpy as np
 
     values = np.array([question.value for question in questions])
-    tested = tests(slices, values, tau)
+    tested = held(slices, values, tau)
     adjusted = stats.benjamini_hochberg({place: test.p for place, test in enumerate(tested)})
     kept = cover(slices, tested, values, alpha)
     words = keywords(questions, slices, kept)
