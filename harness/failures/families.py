@@ -93,6 +93,9 @@ def _code(case: Case, pair: Pair) -> Told:
     elif name and name != "AssertionError":
         said.append(f"The program raised {name}: {kind}".rstrip(": "))
         found |= {"exception": name, "raised": kind}
+    if probe := str(case.detail.get("probe", "")):
+        found["probe"] = probe
+        said += [f"Its result: {probe}"] if probe in programs.DIFFERENCES else []
     if found["tests"]:
         said.append(f"It fails {found['tests']} of the tests")
     if found["build"]:

@@ -26,6 +26,12 @@ EXCEPTIONS = frozenset(
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 OWN = "an exception of its own"
 SAYS = re.compile(r"\b([A-Z][A-Za-z]{2,40}(?:Error|Exception|Interrupt|Exit|Iteration))\b")
+DIFFERENCES = (
+    "returned None", "another type", "the opposite truth", "wrong sign", "off by one", "near miss", "another number",
+    "another case or spacing", "nothing in it", "part of the text", "another text", "wrong order", "doubled items",
+    "fewer items", "more items", "one item differs", "other items", "other keys", "other values", "something else",
+)  # fmt: skip
+"""How a program's result differs from the wanted one (`probing` runs it to see)."""
 WRONG_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("missing name", re.compile(r"name '[^']{0,60}' is not defined")),
     ("missing import", re.compile(r"No module named|cannot import name")),

@@ -100,7 +100,7 @@ VOCABULARY = {
         " exception. The program raised. It fails of the tests. The program is one line has a several loops loop only"
         " calls others branches without. The tool call is wrong. Violated rules of form. Right content without the"
         " wanted layer. Helped with a request that should be declined. Declined a harmless request and helped at once."
-        " Torn between two options. Sure of a wrong option. Unsure. No JSON came where JSON is wanted. The JSON differs"
+        " Its result. Torn between two options. Sure of a wrong option. Unsure. No JSON came where JSON is wanted. The JSON differs"
         " in its. Something like JSON that cannot be read. The same answer is given to many questions. not as wanted",
     )
     for word in re.findall(r"[a-z]+", text.casefold())
@@ -115,7 +115,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 DETAIL = st.dictionaries(
-    st.sampled_from(["reason", "tests", "failed", "violated", "probabilities", "arguments", "missing", "sandbox",
+    st.sampled_from(["reason", "tests", "failed", "violated", "probabilities", "arguments", "missing", "sandbox", "probe",
                      "syntax", "instructions", "rule", "extra"]), JSON, max_size=4,
 )  # fmt: skip
 CASES = st.builds(
@@ -128,7 +128,7 @@ CASES = st.builds(
 def test_any_record_gets_a_diagnosis_of_our_words_alone(case: Case) -> None:
     found = diagnose(case)
     assert 0 < len(found.text) <= LONGEST
-    assert set(re.findall(r"\w+", found.text.casefold())) <= VOCABULARY
+    assert set(re.findall(r"[^\W_]+", found.text.casefold())) <= VOCABULARY
     assert checked(found.signature) == found.signature
 
 
