@@ -4,8 +4,8 @@
 
 For each k, KMeans (Lloyd, k-means++, ten starts) and the mean silhouette (Rousseeuw 1987) by cosine distance on at most
 2,000 failures. Among the k within .02 of the best, the largest whose *stability* is at least .75 is taken: the mean
-adjusted Rand index (Hubert & Arabie 1985) between the clustering of all failures and those of ten 80 % subsamples
-(Ben-Hur, Elisseeff & Guyon 2002). Without one there is no clustering worth a name, and k is 0.
+adjusted Rand index (Hubert & Arabie 1985) between the clustering of all failures and those of ten subsamples of 80 %,
+at most 4,000 failures each (Ben-Hur, Elisseeff & Guyon 2002). Without one there is no clustering worth a name: k is 0.
 
 Equal diagnoses are one row with a weight, so the cost is that of the *distinct* ones.
 """
@@ -21,7 +21,8 @@ from harness.failures.embedding import Progress
 
 NEAR = 0.02
 STABLE = 0.75
-SUBSAMPLES, SHARE = 10, 0.8
+SUBSAMPLES, SHARE, DRAWN = 10, 0.8, 4000
+"""So many subsamples, of that share of the failures, at most so many: smaller ones only vary more."""
 SEEN = 2000
 """Failures that a silhouette looks at."""
 
@@ -55,6 +56,8 @@ def choose(
     for k in sorted((k for k in silhouettes if silhouettes[k] >= best - NEAR), reverse=True):
         stabilities[k] = stability(vectors, weights, labels[k], k, seed)
         if stabilities[k] >= STABLE:
+            if progress is not None:
+                progress("clustering", 1.0)
             return Choice(k, labels[k], silhouettes[k], stabilities[k], silhouettes, stabilities)
     return Choice(0, None, 0.0, max(stabilities.values(), default=0.0), silhouettes, stabilities)
 
@@ -92,7 +95,7 @@ def stability(vectors: Any, weights: Any, labels: Any, k: int, seed: int) -> flo
     rows, drawn = _failures(weights), np.random.default_rng(seed + 1)
     found = []
     for number in range(SUBSAMPLES):
-        part = drawn.choice(rows, max(int(SHARE * len(rows)), 1), replace=False)
+        part = drawn.choice(rows, min(max(int(SHARE * len(rows)), 1), DRAWN), replace=False)
         places, inverse, counts = np.unique(part, return_inverse=True, return_counts=True)
         if len(places) < k:
             return 0.0

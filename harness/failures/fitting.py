@@ -35,6 +35,8 @@ CAP = 12
 """At most so many clusters."""
 STRANGEST = 5.0
 """Per cent of a cause's members that are less like it than its threshold."""
+ALIKE = 0.9
+"""No failure so similar to a cause is new: where all members are equal, a detail would make one so."""
 METHODS = ("kmeans", "hdbscan")
 
 
@@ -157,7 +159,8 @@ def _geometry(vectors: Any, labels: Any, kept: Sequence[int]) -> dict[str, Any]:
     for place, label in enumerate(kept):
         members = vectors[labels == label]
         centroids[place] = embedding.unit(members.mean(axis=0, keepdims=True))[0]
-        thresholds[place] = np.percentile(members @ centroids[place], STRANGEST, method="lower") - frozen.TOLERANCE
+        strange = np.percentile(members @ centroids[place], STRANGEST, method="lower")
+        thresholds[place] = min(strange, ALIKE) - frozen.TOLERANCE
     middle = vectors.mean(axis=0) if len(vectors) else np.zeros(width, np.float32)
     return {"centroids": centroids, "thresholds": thresholds, "middle": middle, "axes": _axes(vectors - middle)}
 

@@ -1,4 +1,4 @@
-"""The fitted state of a taxonomy as bytes and back: a numpy .npz of arrays and one JSON text, never pickle.
+"""The fitted state of a taxonomy as bytes and back: an .npz of arrays and one JSON text, never pickle; then SHA-256.
 
     blob = to_bytes(taxonomy.state)       the same state gives the same bytes
     from_bytes(blob)["centroids"].shape   -> (6, 118)
@@ -24,7 +24,7 @@ from harness.hashing import digest
 FORMAT = 1
 TOLERANCE = 1e-4
 """Similarities that differ by less are equal: the last bits depend on how many rows are multiplied at once."""
-JSON = "json"
+JSON, CHECK = "json", 32
 
 
 def sealed(taxonomy: Taxonomy) -> Taxonomy:
@@ -39,6 +39,8 @@ def sealed(taxonomy: Taxonomy) -> Taxonomy:
 
 def to_bytes(state: Mapping[str, Any]) -> bytes:
     """Return `state` (JSON data and numpy arrays, nested in mappings) as the bytes of an .npz."""
+    import hashlib
+
     import numpy as np
 
     arrays: dict[str, Any] = {}
@@ -46,7 +48,7 @@ def to_bytes(state: Mapping[str, Any]) -> bytes:
     text = json.dumps(plain, sort_keys=True).encode("utf-8")
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **{JSON: np.frombuffer(text, np.uint8)}, **arrays)
-    return stream.getvalue()
+    return stream.getvalue() + hashlib.sha256(stream.getvalue()).digest()
 
 
 def from_bytes(blob: bytes) -> dict[str, Any]:
@@ -55,10 +57,14 @@ def from_bytes(blob: bytes) -> dict[str, Any]:
     Raises:
         InfrastructureError: damaged bytes, or those of a newer version.
     """
+    import hashlib
+
     import numpy as np
 
     try:
-        with np.load(io.BytesIO(blob), allow_pickle=False) as found:
+        if hashlib.sha256(blob[:-CHECK]).digest() != blob[-CHECK:]:
+            raise ValueError("its checksum does not fit")
+        with np.load(io.BytesIO(blob[:-CHECK]), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
         state: dict[str, Any] = json.loads(arrays.pop(JSON).tobytes().decode("utf-8"))
         version = state["format"]

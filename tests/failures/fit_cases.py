@@ -7,12 +7,12 @@ import random
 from harness.failures.case import Case, Diagnosis
 
 CAUSES = {
-    "sign": ("expected a number, got the same number with the other sign", "wrong_answer", "negated"),
-    "near": ("expected a number, got its neighbour, one more or one less", "wrong_answer", "neighbour"),
-    "unit": ("the right amount, given in another unit than the one wanted", "wrong_answer", "scaled"),
-    "cut": ("the text was cut off before any answer came", "truncated", "none"),
-    "form": ("nothing that looks like an answer could be read out of it", "unparsed", "none"),
-    "shy": ("declined to do what should have been done", "refused", "none"),
+    "sign": ("expected a number, got the same number with the other sign", "another", "sign"),
+    "near": ("expected a number, got its neighbour, one more or one less", "another", "off_by_one"),
+    "unit": ("the right amount, given in another unit than the one wanted", "another", "unit"),
+    "cut": ("the text was cut off before any answer came", "cut short", ""),
+    "form": ("nothing that looks like an answer could be read out of it", "unreadable", ""),
+    "shy": ("declined to do what should have been done", "refused", ""),
 }
 SIZES = (80, 60, 40, 30, 20, 10)
 FILL = ["quite", "rather", "about", "maybe", "of", "short", "long", "here", "again"]
@@ -24,11 +24,13 @@ def planted(
     """Return shuffled cases, their diagnoses and the cause of each; a share of the texts says nothing."""
     dice = random.Random(seed)
     rows = []
-    for (cause, (text, mode, relation)), size in zip(CAUSES.items(), sizes, strict=False):
+    for (cause, (text, outcome, relation)), size in zip(CAUSES.items(), sizes, strict=False):
         for _ in range(size):
             said = "not what was wanted" if dice.random() < useless else text
             said += "".join(f" {dice.choice(FILL)}" for _ in range(dice.randint(0, fill)))
-            rows.append((cause, said, {"mode": mode, "relation": relation}))
+            rows.append(
+                (cause, said, {"outcome": outcome, "mode": outcome, **({"relation": relation} if relation else {})})
+            )
     dice.shuffle(rows)
     cases = [case(f"{i:06d}", signature["mode"], run_id) for i, (_, _, signature) in enumerate(rows)]
     return cases, [Diagnosis(text, signature) for _, text, signature in rows], [cause for cause, _, _ in rows]
