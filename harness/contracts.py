@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.types import Artifact, Completion, Fault, Metric, Request, Sample, Score
+from harness.types import Artifact, ArtifactKind, Completion, Fault, Metric, Request, Sample, Score
 
 Episode = Generator[Request, Completion, Score]
 """Yields requests, receives completions, returns a score."""
@@ -206,6 +206,10 @@ class Step(ABC):
     """Artifacts in, one artifact out. The same inputs, parameters and version give the same key and run once."""
 
     version: ClassVar[str]
+    kind: ClassVar[ArtifactKind] = "dataset"
+    """What it makes."""
+    alone: ClassVar[bool] = False
+    """Whether it runs in a process of its own: whatever trains or holds an accelerator. It cannot ask a model then."""
 
     @abstractmethod
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:

@@ -23,6 +23,7 @@ Form = Literal["raw", "chat"]
 Kind = Literal["generate", "choose", "read"]
 Boundary = Literal["model", "sandbox", "scorer", "judge", "data"]
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
+ArtifactKind = Literal["model", "adapter", "dataset", "report"]
 
 EMPTY: Mapping[str, Any] = {}
 
@@ -231,11 +232,10 @@ class Artifact:
     """An immutable thing on disk under its content hash, with its parents."""
 
     id: str
-    kind: Literal["model", "adapter", "dataset", "report"]
+    kind: ArtifactKind
     path: str
     digest: str
     parents: tuple[str, ...] = ()
-    """Ids of the artifacts it was made from."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
     """Step name, version and parameters."""
 

@@ -39,6 +39,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
         self._migrated = 0
+        self._begun = False
 
     @classmethod
     def at(cls, option: str | None = None) -> Database:
@@ -85,6 +86,8 @@ class Database:
                 "a file that `harness eval` has written",
                 "type: harness eval tiny",
             )
+        if not self._begun:
+            self._begin()
         with self._turn(exclusive=False), self._translated("read"):
             connection = duckdb.connect(str(self.path), read_only=True, config=dict(SETTINGS))
             try:
@@ -92,6 +95,18 @@ class Database:
                 yield connection
             finally:
                 connection.close()
+
+    def _begin(self) -> None:
+        """Make the tables of a file whose first writer was killed before it had made them."""
+        with self._turn(exclusive=False), self._translated("read"):
+            connection = duckdb.connect(str(self.path), read_only=True, config=dict(SETTINGS))
+            try:
+                self._begun = not is_broken_off(connection)
+            finally:
+                connection.close()
+        if not self._begun:
+            with self.write():
+                self._begun = True
 
     @property
     def exists(self) -> bool:
@@ -206,6 +221,14 @@ def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the last migration applied, 0 for an empty file."""
     known = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'migrations'").fetchall()
     return int(connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchall()[0][0]) if known else 0
+
+
+def is_broken_off(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether the file is ours, and tables or views were never finished. A stranger's file is not."""
+    tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if "migrations" not in tables:
+        return not tables
+    return not connection.execute("SELECT 1 FROM migrations WHERE number = 0").fetchall()
 
 
 def refuse_newer(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

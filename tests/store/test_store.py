@@ -193,3 +193,28 @@ def test_runs_are_found_by_id_start_and_name(database: Database) -> None:
         read.run(database, "mod")
     with pytest.raises(UsageError, match="no run 'modle-1234'"):
         read.run(database, "modle-1234")
+
+
+@pytest.mark.parametrize("applied", [0, 1, 99])
+def test_a_file_whose_first_writer_was_killed_is_finished_by_the_next_reader(tmp_path: Path, applied: int) -> None:
+    from harness.store import connect
+
+    path = tmp_path / "h.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        if applied:
+            connection.execute("CREATE TABLE migrations (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
+        for number, script in connect.known_migrations()[:applied]:
+            connection.execute(script.read_text(encoding="utf-8"))
+            connection.execute("INSERT INTO migrations VALUES (?, ?, now()::TIMESTAMP)", [number, script.stem])
+    assert read.completions(Database(path), ["a"], "m") == {}
+    assert read.query(Database(path), "SELECT * FROM results") == []
+
+
+def test_a_strangers_file_is_not_written_to_by_a_reader(tmp_path: Path) -> None:
+    path = tmp_path / "h.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE customers (name VARCHAR)")
+    before = path.read_bytes()
+    with Database(path).read():
+        pass
+    assert path.read_bytes() == before

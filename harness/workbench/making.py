@@ -1,0 +1,159 @@
+"""Makes artifacts by steps: looks whether it was done, does it otherwise, keeps the output, writes down what it cost.
+
+A step's key is made of its name and version, its parameters, and the digests of its inputs. What is done is not done
+again, whatever loop or process did it. A step that fails leaves a row with the fault and a log; the same call tries it
+again. Answers of models lie in the ledger: a step that is done again after a kill asks only what is missing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from harness import registry
+from harness.contracts import Step, StepContext
+from harness.errors import HarnessError, InfrastructureError
+from harness.hashing import digest
+from harness.models.ledger import Ledger
+from harness.store import Database, artifacts
+from harness.store.write import Journal
+from harness.types import Artifact, Completion, Fault, Request
+from harness.workbench import own_process
+from harness.workbench.budget import Budget, BudgetSpent
+from harness.workbench.metered import Metered, Price
+from harness.workbench.shelf import folder_of, keep
+
+
+class Workbench:
+    """Where the steps of one loop are done."""
+
+    def __init__(
+        self,
+        database: Database,
+        loop: str,
+        budget: Mapping[str, float] | None = None,
+        prices: Mapping[str, Price] | None = None,
+        settings: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`budget`: kind (`usd`, `tokens`, `seconds`) -> cap. `prices`, `settings`: of a model, by its spec."""
+        self.database, self.loop, self.prices = database, loop, dict(prices or {})
+        self.settings = dict(settings or {})
+        self.budget = Budget(database, loop, budget or {})
+
+    def make(self, name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any]) -> Artifact:
+        """Return what the step `name` (`improve.dedup`) makes of the inputs; done before, it is not done again.
+
+        Raises:
+            UsageError: unknown step, wrong parameters. BudgetSpent: the cap is reached.
+            InfrastructureError: the step broke; its log is named.
+        """
+        step = registry.step(name)
+        key = step_key(name, step, inputs, parameters)
+        found = artifacts.done(self.database, key)
+        if found is not None:
+            with suppress(InfrastructureError):
+                folder_of(self.database, found)
+                return found
+        return self._do(name, step, key, [self._placed(one) for one in inputs], parameters)
+
+    def _placed(self, artifact: Artifact) -> Artifact:
+        """Return an input with the path at which its content lies."""
+        kept = (self.database.folder / artifact.path).is_dir()
+        path = str(folder_of(self.database, artifact)) if kept else artifact.path
+        return Artifact(artifact.id, artifact.kind, path, artifact.digest, artifact.parents, artifact.made_by)
+
+    def _do(
+        self, name: str, step: Step, key: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any]
+    ) -> Artifact:
+        log = self.database.folder / "steps" / key / "log.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=log.parent, prefix="scratch-"))
+        context = Context(self, key, scratch)
+        started, fault, made = time.monotonic(), None, None
+        try:
+            if step.alone:
+                output = own_process.run(name, inputs, parameters, context, log)
+            else:
+                output = step.run(inputs, parameters, context)
+            by = {"step": name, "version": step.version, "parameters": dict(parameters), "loop": self.loop}
+            made = keep(self.database, output, step.kind, tuple(one.id for one in inputs), by)
+            return made
+        except HarnessError as error:
+            fault = f"{type(error).__name__}: {error.what}"
+            raise
+        except Exception as error:
+            fault = f"{type(error).__name__}: {error}"
+            with log.open("a", encoding="utf-8") as file:
+                file.write(traceback.format_exc())
+            what = f"the step {name!r} broke: {fault[:300]}"
+            raise InfrastructureError(what, "an artifact", f"look at {str(log)!r}") from error
+        finally:
+            context.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+            if made is not None or fault is not None:
+                artifacts.add_step(
+                    self.database, key, step=name, version=step.version, parameters=dict(parameters),
+                    inputs=[one.id for one in inputs], artifact_id=made.id if made else None, fault=fault,
+                    log=str(log.relative_to(self.database.folder)), loop=self.loop,
+                    seconds=time.monotonic() - started,
+                )  # fmt: skip
+
+
+def step_key(name: str, step: Step, inputs: Sequence[Artifact], parameters: Mapping[str, Any]) -> str:
+    """Return the key under which a step's output is found again."""
+    return digest(name, step.version, [one.digest for one in inputs], dict(parameters))
+
+
+class Context(StepContext):
+    """What one execution may use."""
+
+    def __init__(self, bench: Workbench, key: str, scratch: Path) -> None:
+        self.bench, self.key, self.scratch = bench, key, scratch
+        self.done, self.note = 0.0, ""
+        self._models: dict[str, Ledger] = {}
+        self._journal = Journal(bench.database, f"loop {bench.loop}")
+
+    def ask(self, model: str, requests: Sequence[Request]) -> list[Completion | Fault]:
+        """Return the answers in order. What was answered is stored and booked, whatever ends the call."""
+        ledger = self._models.get(model) or self._opened(model)
+        found: dict[int, Completion | Fault] = {}
+        try:
+            for index, answer in ledger.answer(requests):
+                found[index] = answer
+                # An answer of a hosted model was paid for: it is written at once.
+                if ledger.digest is None or self._journal.due:
+                    self._journal.flush()
+        finally:
+            self._journal.flush()
+        return [found[index] for index in range(len(requests))]
+
+    def _opened(self, model: str) -> Ledger:
+        opened = registry.open_model(model, self.bench.settings.get(model, {}))
+        leaf = Metered(opened, self.bench.budget, self.bench.prices.get(model, {}), self._book)
+        self._models[model] = Ledger(leaf, self.bench.database, self._journal, self.bench.loop)
+        return self._models[model]
+
+    def _book(self, what: str, amount: float) -> None:
+        # The answer that passes the cap is kept; the next request is refused.
+        with suppress(BudgetSpent):
+            self.spend(what, amount)
+
+    def spend(self, what: str, amount: float) -> None:
+        """Book a cost; raises `BudgetSpent` where the cap is passed."""
+        self.bench.budget.spend(self.key, what, amount)
+
+    def progress(self, done: float, note: str = "") -> None:
+        """Remember how far the step is."""
+        self.done, self.note = done, note
+
+    def close(self) -> None:
+        """Close the models that were asked."""
+        for ledger in self._models.values():
+            ledger.close()
+        self._models = {}
