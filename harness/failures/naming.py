@@ -1,8 +1,8 @@
 """Names causes for people: keywords of their diagnoses and signatures, a label made of them, cases that show them.
 
     taxonomy = named(taxonomy, diagnoses, assignments)
-    taxonomy.causes[0].keywords   -> ("off by one", "expected number", "single step", "too many", "bound")
-    taxonomy.causes[0].label      -> "off by one · expected number"
+    taxonomy.causes[0].keywords   -> ("off by one", "a near miss within a tenth", "single step", "few", "many")
+    taxonomy.causes[0].label      -> "off by one · a near miss within a tenth"
     exemplars("3f9a..", cases, assignments)   -> [the medoid, .., the edge]
 
 Keywords are up to two signature values that a cause has far more often than all others (by their share of the
@@ -54,9 +54,17 @@ TELLING = (
 """Features that say how it went wrong come before those that say what was asked (`family`, `expected`, ..)."""
 ALONE = frozenset({"outcome", "mode", "exception", "raised", "build", "batch", "declines", "family", "relation"})
 """Features whose values read without their names."""
-SPOKEN = {"another": "another answer", "came none": "nothing came", "came empty": "nothing came"}
-WORD = re.compile(r"[^\W\d_][\w'’-]{0,29}")
-CLAUSE = re.compile(r"[.;:,()\n]")
+SPOKEN = {
+    "another": "another answer", "came none": "nothing came", "came empty": "nothing came",
+    "finish length": "token limit reached", "finish truncated": "reasoning never ended",
+}  # fmt: skip
+DULL = frozenset(f"finish {value}" for value in ("eos", "stop", "scored", "recorded", "other")) | {
+    "length alike",
+    "length none",
+}
+"""Values that tell nobody anything, however much more often a cause has them."""
+WORD = re.compile(r"[^\W\d_]\w{0,29}(?:['’-]\w{1,29})?")
+CLAUSE = re.compile(r"[^\w\s'’-]|\n")
 FUNCTION = frozenset({
     "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "for", "from", "got", "had",
     "has", "have", "in", "into", "is", "it", "its", "may", "no", "not", "of", "on", "or", "out", "should", "so",
@@ -126,13 +134,10 @@ def _crowding(one: tuple[Case, Assignment], chosen: Sequence[tuple[Case, Assignm
 
 
 def _label(cause: str, words: Sequence[str], taken: set[str]) -> str:
-    """Return the first two keywords, more of them where another cause is called so, at last with the id."""
-    parts = [*words[:1], *(word for word in words[1:] if len(word) <= SHORT)]
-    for count in range(2, len(parts) + 1):
-        if (label := " · ".join(parts[:count])) not in taken:
-            return label
-    label = " · ".join(parts[:2])
-    return label if label and label not in taken else " · ".join([*parts[:2], cause[:4]])
+    """Return the first keyword and the next one that reads by itself; more where another cause is called so."""
+    parts = [*words[:1], *(word for word in words[1:] if " " in word and len(word) <= SHORT)]
+    ways = [*(parts[:count] for count in range(2, len(parts) + 1)), parts, words, [*parts[:2], cause]]
+    return next(label for way in ways if (label := " · ".join(way)) and label not in taken)
 
 
 def _signatures(diagnoses: Sequence[Diagnosis], causes: Sequence[str]) -> Mapping[str, list[str]]:
@@ -152,7 +157,7 @@ def _signatures(diagnoses: Sequence[Diagnosis], causes: Sequence[str]) -> Mappin
             p = count / sizes[cause]
             # Half a failure of pseudo-count: a value that nobody else has is not infinitely telling.
             q = (anywhere[feature, value] - count + 0.5) / (len(causes) - sizes[cause] + 1)
-            if p >= HALF and p >= LIFT * q:
+            if p >= HALF and p >= LIFT * q and f"{feature} {value}" not in DULL:
                 telling = feature in TELLING or feature.startswith("is_")
                 # Mode and outcome mostly say the same in other words: the better of the two.
                 slot = "mode" if feature in ("mode", "outcome") else f"{feature} {value}"
