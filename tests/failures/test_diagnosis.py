@@ -100,8 +100,9 @@ VOCABULARY = {
         " exception. The program raised. It fails of the tests. The program is one line has a several loops loop only"
         " calls others branches without. The tool call is wrong. Violated rules of form. Right content without the"
         " wanted layer. Helped with a request that should be declined. Declined a harmless request and helped at once."
-        " Its result. Torn between two options. Sure of a wrong option. Unsure. No JSON came where JSON is wanted. The JSON differs"
-        " in its. Something like JSON that cannot be read. The same answer is given to many questions. not as wanted",
+        " Its result. Torn between two options. Sure of a wrong option. Unsure. No JSON came where JSON is wanted."
+        " The JSON differs in its. Something like JSON that cannot be read."
+        " The same answer is given to many questions. not as wanted",
     )
     for word in re.findall(r"[a-z]+", text.casefold())
 }  # fmt: skip
@@ -115,8 +116,8 @@ JSON = st.recursive(
     max_leaves=8,
 )
 DETAIL = st.dictionaries(
-    st.sampled_from(["reason", "tests", "failed", "violated", "probabilities", "arguments", "missing", "sandbox", "probe",
-                     "syntax", "instructions", "rule", "extra"]), JSON, max_size=4,
+    st.sampled_from(["reason", "tests", "failed", "violated", "probabilities", "arguments", "missing", "sandbox",
+                     "probe", "syntax", "instructions", "rule", "extra"]), JSON, max_size=4,
 )  # fmt: skip
 CASES = st.builds(
     wrong, TEXT, JSON, st.none() | TEXT, text=TEXT, mode=st.sampled_from(sorted(MODES)) | TEXT, detail=DETAIL,
