@@ -21,6 +21,7 @@ from harness.failures.cases import cases
 from harness.failures.critique import criticised
 from harness.failures.diagnosis import diagnose_all
 from harness.failures.embedding import Progress
+from harness.failures.probing import probed
 from harness.store import Database, gates, read
 from harness.types import Fault
 
@@ -40,7 +41,7 @@ class Scope:
     """Criticises failures before they are diagnosed."""
     progress: Progress | None = None
     faults: list[Fault] = field(default_factory=list)
-    """Of the judge, as they come up."""
+    """Of the judge and of the sandbox, as they come up."""
 
     @staticmethod
     def of(
@@ -72,6 +73,9 @@ class Scope:
         known = {row["suite"] for row in read.run_suites(self.database, run_id)}
         self.tell("reading failures", 0.0)
         found = cases(self.database, run_id, self.split, [name for name in self.suites if name in known])
+        self.tell("running wrong programs again", 0.0)
+        found, faults = probed(found, self.database)
+        self.faults.extend(faults)
         if self.judge is not None:
             self.tell("asking the judge", 0.0)
             found, faults = criticised(found, self.judge, self.database)
