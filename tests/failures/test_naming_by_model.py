@@ -63,7 +63,9 @@ def commonest(request: Request) -> str:
     """Return a label of the commonest words that outside has not."""
     inside, outside = parts(request)
     words = Counter(word for text in inside for word in set(text.split()) if word not in " ".join(outside).split())
-    return json.dumps({"label": " ".join(sorted(w for w, _ in words.most_common(3) if w.isalpha())) or "mixed"})
+    return json.dumps(
+        {"label": " ".join(sorted(w for w, _ in words.most_common(3) if w.isalpha() and len(w) > 4)) or "mixed"}
+    )
 
 
 def test_a_model_names_causes_and_is_asked_once(world: tuple, database: Database) -> None:
