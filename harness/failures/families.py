@@ -85,7 +85,11 @@ def _code(case: Case, pair: Pair) -> Told:
             "tests": programs.tests_line(case.detail),
         },
     )
-    if case.mode == "wrong_output" and not on_returned:
+    probe = str(case.detail.get("probe", ""))
+    if probe in programs.DIFFERENCES:
+        said.append(f"The result is wrong: {probe}")
+        found["result"] = probe
+    elif case.mode == "wrong_output" and not on_returned:
         said.append("The program ran and returned another result than the test wants")
     elif on_returned:
         said.append(f"What the program returned cannot be used: {name or 'an exception'} {kind}".rstrip())
@@ -93,9 +97,6 @@ def _code(case: Case, pair: Pair) -> Told:
     elif name and name != "AssertionError":
         said.append(f"The program raised {name}: {kind}".rstrip(": "))
         found |= {"exception": name, "raised": kind}
-    if probe := str(case.detail.get("probe", "")):
-        found["probe"] = probe
-        said += [f"Its result: {probe}"] if probe in programs.DIFFERENCES else []
     if found["tests"]:
         said.append(f"It fails {found['tests']} of the tests")
     if found["build"]:

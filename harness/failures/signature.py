@@ -49,7 +49,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
         "does not compile", "uses an undefined name", "does nothing", "prints instead of returning", "returns nothing",
         "reads from the keyboard", "calls itself", "several loops", "one line", "loops", "branches", "calls",
     ),
-    "probe": programs.DIFFERENCES,
+    "result": programs.DIFFERENCES,
     "raised": tuple(kind for kind, _ in programs.WRONG_KINDS),
     "tests": ("all", "most", "half", "few"),
     "declines": ("refusal", "partial"),
@@ -65,7 +65,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     **{f"is_{name}": ("yes",) for name in PHRASES},
 }  # fmt: skip
 """Feature -> its values, the telling features first."""
-LEVEL_0 = ("relation", "probe", "exception", "rule", "call", "json", "layer", "text")
+LEVEL_0 = ("relation", "result", "exception", "rule", "call", "json", "layer", "text")
 """Beside the mode: the first of these that is there makes the class."""
 WEIGHTS = {
     "outcome": 1.0,
@@ -74,7 +74,7 @@ WEIGHTS = {
     "rule": 1.0,
     "call": 1.0,
     "layer": 1.0,
-    "probe": 1.0,
+    "result": 1.0,
     "exception": 0.5,
     "declines": 0.5,
 }
