@@ -27,6 +27,28 @@ class Practice:
     tags: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Canonical:
+    """What no training row may repeat of a sample. Texts as they stand: who compares them folds them."""
+
+    questions: tuple[str, ...]
+    """The question without few-shot examples, choices may be among it; further wordings of the very same question."""
+    choices: tuple[str, ...] = ()
+    """Options that stand apart from the question; their order does not matter."""
+    answers: tuple[str, ...] = ()
+    """Right answer, reference solution, tests."""
+    exact: bool = False
+    """Whether only the very same question is a copy. So it is for procedural questions: a program draws thousands of
+    them from one template, and a near one is another question. Else near copies are copies."""
+
+
+_LETTERS = "ABCDEFGHIJ"
+QUESTIONS = ("question", "input", "prompt", "text", "query", "problem", "sentence", "instruction", "goal")
+CONTEXTS = ("facts", "passage", "premise", "hypothesis", "second")
+ANSWERS = ("canonical_solution", "code", "solution", "test", "test_list", "tests", "reference", "answer", "answers")
+"""Fields of official rows, as `Suite.canonical` looks for them."""
+
+
 class Suite(ABC):
     """Yields samples and scores what a model says to them.
 
@@ -116,6 +138,22 @@ class Suite(ABC):
             raise NotImplementedError(f"{self.name} declares no `wording`: its questions cannot be reworded")
         return replace(sample, data={**sample.data, self.wording: change(sample.data[self.wording])})
 
+    def canonical(self, sample: Sample) -> Canonical:
+        """Return what no training row may repeat of a sample; a suite that has `practice` rows is procedural."""
+        row: Mapping[str, Any] = sample.data.get("document") or sample.data
+        named = [self.wording, *QUESTIONS] if self.wording else QUESTIONS
+        told = next((name for name in named if _texts(row.get(name))), "")
+        question = [text for name in (*CONTEXTS, told) if name in row for text in _texts(row[name])]
+        choices = next((found for name in ("choices", "options") if len(found := _texts(row.get(name))) > 1), [])
+        target = sample.target
+        if choices and isinstance(target, str) and target in _LETTERS[: len(choices)]:
+            target = _LETTERS.index(target)
+        if choices and isinstance(target, int):
+            target = choices[target]
+        answers = [text for value in (*(row.get(name) for name in ANSWERS), target) for text in _texts(value)]
+        procedural = type(self).practice is not Suite.practice
+        return Canonical(("\n".join(question),), tuple(choices), tuple(answers), exact=procedural)
+
     @property
     def one_turn(self) -> bool:
         """Whether `request` and `score` are all there is, so that a stored score can stand for scoring again."""
@@ -132,6 +170,15 @@ class Suite(ABC):
     def practice(self, seed: int, count: int) -> Iterator[Practice]:
         """Yield `count` training rows that are no samples of this suite. Procedural suites only."""
         raise NotImplementedError(f"{self.name} is not procedural: it has no training rows")
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts in a JSON value that are not blank."""
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return [text for one in value for text in _texts(one)] if isinstance(value, list | tuple) else []
 
 
 class Model(ABC):

@@ -44,7 +44,7 @@ from typing import Any, ClassVar
 import yaml
 
 from harness import data
-from harness.contracts import Suite
+from harness.contracts import Canonical, Suite
 from harness.errors import UsageError
 from harness.grading.text import answer_after, verdict
 from harness.types import Completion, Metric, Request, Sample, Score
@@ -140,6 +140,11 @@ class Bbh(Suite):
         else:
             answer = answer_after(completion.text)
         return verdict(answer, sample.target, completion)
+
+    def canonical(self, sample: Sample) -> Canonical:
+        """Return the question and its answer; tasks that a program generates are procedural, the others are prose."""
+        procedural = TASKS.get(sample.data["task"]) == "algorithmic"
+        return Canonical((sample.data["input"],), answers=(sample.target,), exact=procedural)
 
     def examples(self) -> Iterator[tuple[Sample, Completion, Completion]]:
         """Yield this project's own questions with a right and a wrong completion."""

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness import registry
-from harness.contracts import Episode, Suite
+from harness.contracts import Canonical, Episode, Suite
 from harness.errors import UsageError, nearest
 from harness.types import Completion, Metric, Sample, Score
 
@@ -150,6 +150,10 @@ class Robust(Suite):
     def scorer(self) -> Mapping[str, Any]:
         """Return what the clean suite's scorer depends on."""
         return self.base.scorer()
+
+    def canonical(self, sample: Sample) -> Canonical:
+        """Return what the clean suite makes of the perturbed question."""
+        return self.base.canonical(sample)
 
     def samples(self, data_dir: Path | None) -> Iterator[Sample]:
         """Yield for each clean sample, in the official order, its perturbed forms.

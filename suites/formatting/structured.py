@@ -24,7 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-from harness.contracts import Practice, Suite
+from harness.contracts import Canonical, Practice, Suite
 from harness.data import Row, number_samples
 from harness.dice import Dice
 from harness.types import Completion, Metric, Request, Sample, Score
@@ -92,6 +92,10 @@ class Structured(Suite):
         for sample in firsts.values():
             yield sample, Completion(sample.data["reference"]), Completion("I would rather not say.")
 
+    def canonical(self, sample: Sample) -> Canonical:
+        """Return the prompt: facts, question and the form that is asked for."""
+        return Canonical((self.request(sample).prompt,), answers=(sample.data["reference"],), exact=True)
+
     def practice(self, seed: int, count: int) -> Iterator[Practice]:
         """Yield `count` training rows, evenly over the kinds, none of which asks what a sample of the suite asks."""
         dice, kinds, taken = Dice("formatting", "practice", seed), list(KINDS), _evaluated()
@@ -101,10 +105,6 @@ class Structured(Suite):
             if canonical(question.prompt) not in taken:
                 count -= 1
                 yield Practice(question.prompt, question.reference, {"kind": kind})
-
-    def canonical(self, prompt: str) -> str:
-        """Return the form in which two prompts count as one."""
-        return canonical(prompt)
 
 
 def canonical(prompt: str) -> str:

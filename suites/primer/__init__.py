@@ -13,13 +13,14 @@ it), code by running it in the sandbox. It measures nothing about the world: eve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.contracts import Practice, Suite
+from harness.contracts import Canonical, Practice, Suite
 from harness.data import Row as OfficialRow
 from harness.data import number_samples
 from harness.dice import Dice
@@ -32,6 +33,7 @@ from .skills import VARIANTS, of_role
 
 COUNTS = {"": 25, "large": 120}
 """Samples per variant of skill. The larger list begins with the smaller one."""
+OFFERED = re.compile(r"(\w+) or (\w+)\?")
 
 
 class Primer(Suite):
@@ -119,9 +121,12 @@ class Primer(Suite):
             count -= 1
             yield Practice(row.prompt, f" {row.answer}", _tags(name))
 
-    def canonical(self, prompt: str) -> str:
-        """Return the form in which two prompts count as one: lower case, blanks and punctuation folded."""
-        return canonical(prompt)
+    def canonical(self, sample: Sample) -> Canonical:
+        """Return the prompt; where two answers are offered, with these the other way round too."""
+        asked = sample.data["prompt"]
+        swapped = OFFERED.sub(r"\2 or \1?", asked)
+        wordings = (asked, swapped) if sample.tags.get("variant") == "facts/choose" else (asked,)
+        return Canonical(wordings, answers=(sample.target,), exact=True)
 
 
 def canonical(prompt: str) -> str:
