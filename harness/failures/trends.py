@@ -14,7 +14,7 @@ not adjusted: an interval beside 0 with the verdict `no change` is what that adj
 
 A change of share is one of *both* runs' assignments to one taxonomy. It does not tell a model that fails otherwise from
 one whose new failures are merely assigned elsewhere; novelty (`lineage.refit_advised`) does.
-Cost: one query a run and suite; a millisecond a cause.
+Cost: one query a run and suite; 14,000 answers and 12 causes in about a second.
 """
 
 from __future__ import annotations
@@ -152,11 +152,10 @@ def changes(before: Sequence[Answer], after: Sequence[Answer], causes: Iterable[
     if not both:
         raise ValueError("no sample that both runs scored")
     origins = [sides[1][sample][0].origin for sample in both]
-    tested, counts = {}, {}
-    for cause in (*causes, UNASSIGNED):
-        columns = [[_failing(side[sample], cause) for sample in both] for side in sides]
-        tested[cause] = stats.contrast(columns[0], columns[1], origins, alpha=LEVEL / 2)
-        counts[cause] = [sum(value > 0 for value in column) for column in columns]
+    named = (*causes, UNASSIGNED)
+    columns = [_columns([side[sample] for sample in both], named) for side in sides]
+    counts = {cause: [sum(value > 0 for value in side[cause]) for side in columns] for cause in columns[0]}
+    tested = {c: stats.contrast(columns[0][c], columns[1][c], origins, alpha=LEVEL / 2) for c in columns[0]}
     adjusted = stats.benjamini_hochberg({cause: one.p_two_sided for cause, one in tested.items()})
     return {
         cause: Change(
@@ -232,8 +231,14 @@ def _samples(found: Sequence[Answer]) -> dict[tuple[str, str, str], list[Answer]
     return samples
 
 
-def _failing(tried: Sequence[Answer], cause: str) -> float:
-    return sum(answer.state == cause for answer in tried) / len(tried)
+def _columns(samples: Sequence[Sequence[Answer]], causes: Iterable[str]) -> dict[str, list[float]]:
+    """Return by cause the share of each sample's answers that fail for it."""
+    counts = {cause: [0] * len(samples) for cause in causes}
+    for place, tried in enumerate(samples):
+        for answer in tried:
+            if answer.state in counts:
+                counts[answer.state][place] += 1
+    return {cause: [n / len(tried) for n, tried in zip(row, samples, strict=True)] for cause, row in counts.items()}
 
 
 def _verdict(counts: Sequence[int], delta: float, p_adjusted: float) -> Verdict:

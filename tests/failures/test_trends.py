@@ -62,7 +62,7 @@ def test_siblings_that_all_fail_alike_count_once() -> None:
 def test_a_change_counts_samples_and_takes_mcnemars_p() -> None:
     before = made(["aa"] * 40 + [RIGHT] * 160)
     after = made(["aa"] * 10 + [RIGHT] * 27 + ["bb"] * 3 + ["aa"] * 2 + [RIGHT] * 158)
-    found = trends.changes(before, after, ["aa", "bb"])
+    found = trends.changes(before, after, iter(["aa", "bb"]))
     change = found["aa"]
     assert (change.samples, change.before, change.after, change.verdict) == (200, 40, 12, "shrank")
     assert change.p == pytest.approx(2 * mcnemar(2, 30))
