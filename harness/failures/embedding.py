@@ -8,8 +8,8 @@
 within words, then a truncated SVD. `minilm` (`sentences.py`) is a sentence model out of an installed package or folder;
 `auto` takes it where it is there.
 
-Cost on two cores: `lsa` about 0.7 s a thousand distinct short texts to fit, half of it to transform; a sentence model
-about 150 short texts a second. Equal texts are embedded once; a text's vector never depends on what stands beside it.
+Cost: 11,000 distinct sentences are fitted by `lsa` in 4 s and transformed in 1 s on a busy core; a sentence model does
+about 90 a second. Equal texts are embedded once; a text's vector never depends on what stands beside it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ alone, and so are failures that no clustering holds together (`choosing.py`); `p
 at least max(5, 2 %) failures; what is less like its nearest cause than nearly all of that cause's members is nobody's.
 The assignments are exactly what `assign` gives for the same diagnoses.
 
-Cost after embedding: 14,000 failures in some ten seconds on two cores (`tests/failures/test_fitting_scale.py`).
+Cost: 14,000 failures, 11,000 of them distinct, take 6 s with `lsa` on a busy core (`tests/failures/test_fitting_scale.py`
+prints it), and pure noise in 448 dimensions half a minute. `hdbscan` takes three times as long.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
 
 The model is all-MiniLM-L6-v2 (Wang et al. 2020, trained by Reimers and Gurevych's sentence-transformers; Apache-2.0).
 Every batch has one of few fixed shapes, filled up with blanks, so that a text's vector depends on the text alone,
-to the last bit: not on what is embedded beside it, nor on the number of threads (`tests/failures/test_embedding.py`).
+to the last bit: not on what is embedded beside it, nor on the number of threads (`tests/failures/test_fitting.py`).
 
-Cost: some seconds to load, then about 150 short texts a second on two cores; vectors are kept by their text.
+Cost: some seconds to load, then about 90 short texts a second on a busy core; vectors are kept by their text.
 """
 
 from __future__ import annotations

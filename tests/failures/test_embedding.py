@@ -69,6 +69,7 @@ def test_many_distinct_texts_go_through_the_sparse_solver() -> None:
 
 
 @minilm
+@pytest.mark.slow
 def test_a_sentence_models_vector_depends_on_its_text_alone() -> None:
     model = embedder("minilm")
     long = "too many words " * 200
@@ -80,19 +81,6 @@ def test_a_sentence_models_vector_depends_on_its_text_alone() -> None:
     assert embedder("auto").digest == model.digest and restored(model.state).digest == model.digest
 
 
-@minilm
-@pytest.mark.slow
-def test_a_sentence_models_vectors_are_the_same_on_any_number_of_threads() -> None:
-    program = (
-        "import sys, torch, hashlib; torch.set_num_threads(int(sys.argv[1]));"
-        "from harness.failures.embedding import embedder;"
-        "found = embedder('minilm').transform([f'{i} steps too far' for i in range(50)]);"
-        "print(hashlib.sha256(found.tobytes()).hexdigest())"
-    )
-    one, two = (run(program, threads) for threads in ("1", "2"))
-    assert one == two and len(one.strip()) == 64
-
-
 def run(program: str, *arguments: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", program, *arguments],
@@ -100,6 +88,17 @@ def run(program: str, *arguments: str, **environment: str) -> str:
     )  # fmt: skip
     assert not done.stderr, done.stderr
     return done.stdout
+
+
+def test_without_scikit_learn_the_install_line_is_told() -> None:
+    program = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "from harness.errors import MissingPackage\n"
+        "from harness.failures.fitting import fit\n"
+        "try:\n    fit([], [], 'lsa')\n"
+        "except MissingPackage as error:\n    print(error.next)"
+    )
+    assert run(program) == "type: pip install 'llm-harness[cluster]'\n"
 
 
 def test_unknown_and_unsafe_embedders_are_refused(tmp_path: Path) -> None:

@@ -52,12 +52,14 @@ def test_planted_causes_are_found(method: str, agreement: float, most: int) -> N
 @minilm
 @pytest.mark.slow
 def test_planted_causes_are_found_with_a_sentence_model() -> None:
-    cases, diagnoses, truth = fit_cases.planted()
-    _, assignments = fit(cases, diagnoses, "minilm")
-    assert adjusted_rand_score(truth, [a.cause for a in assignments]) > 0.85
+    cases, diagnoses, truth = fit_cases.planted(fill=3)
+    taxonomy, assignments = fit(cases, diagnoses, "auto")
+    assert taxonomy.embedder.startswith("minilm:")
+    assert adjusted_rand_score(truth, [a.cause for a in assignments]) > 0.7
 
 
-@pytest.mark.parametrize("embedder", ["lsa", pytest.param("minilm", marks=[minilm, pytest.mark.slow])])
+@pytest.mark.slow
+@pytest.mark.parametrize("embedder", ["lsa", pytest.param("minilm", marks=minilm)])
 def test_two_processes_and_one_or_two_threads_give_the_same_bytes(embedder: str) -> None:
     folder = str(Path(__file__).parent)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
