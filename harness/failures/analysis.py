@@ -68,7 +68,7 @@ class Analysis:
     peers: tuple[str, ...]
     """Other runs that suspected targets were looked for in."""
     faults: tuple[Fault, ...]
-    """Of the judge: those failures keep their deterministic diagnosis."""
+    """Of judge, sandbox and label model: those failures keep their deterministic diagnosis, causes their keywords."""
 
     @property
     def taxonomy(self) -> Taxonomy | None:

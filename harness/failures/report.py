@@ -58,7 +58,7 @@ def document(found: Analysis, examples: int = EXEMPLARS) -> dict[str, Any]:
         "lineage": [asdict(descent) for descent in found.found.descents],
         "weak": [_weak(one) for one in found.weak],
         "gold": [_suspect(one) for one in found.gold],
-        "judge_faults": len(found.faults),
+        "analysis_faults": len(found.faults),
         "notes": notes(found),
         "analysis": analysis(found, examples) if found.split == "dev" else None,
     }  # fmt: skip
@@ -115,7 +115,8 @@ def notes(found: Analysis) -> list[str]:
         told.append(f"{found.faulty} answers have no score (faults); they are in no cause")
     if found.faults:
         first = found.faults[0]
-        told.append(f"{len(found.faults)} critiques came to nothing ({first.kind}: {first.message[:200]})")
+        asked = f"{len(found.faults)} questions to judge, label model or sandbox came to nothing"
+        told.append(f"{asked} ({first.kind}: {first.message[:200]})")
     return told
 
 

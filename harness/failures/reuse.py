@@ -20,9 +20,10 @@ from harness.failures.assigning import assign
 from harness.failures.case import Case, Diagnosis
 from harness.failures.fitting import fit
 from harness.failures.frozen import sealed
+from harness.failures.labelling import labelled
 from harness.failures.naming import named
 from harness.failures.scope import Scope
-from harness.failures.taxonomy import Descent, Taxonomy
+from harness.failures.taxonomy import Assignment, Descent, Taxonomy
 from harness.store import failures as rows
 
 How = Literal["none", "fitted", "assigned", "refitted"]
@@ -70,7 +71,7 @@ def settle(scope: Scope, cases: Sequence[Case], diagnoses: Sequence[Diagnosis], 
         return _refitted(scope, known, wanted, cases[0].run_id)
     scope.tell("fitting", 0.0)
     fresh, assignments = fit(cases, diagnoses, wanted.embedder, wanted.seed, progress=scope.progress)
-    fresh = named(_scoped(fresh, scope), diagnoses, assignments)
+    fresh = _called(_scoped(fresh, scope), diagnoses, assignments, scope, wanted)
     keeping.keep(scope.database, fresh)
     return Found(fresh, "fitted")
 
@@ -85,9 +86,26 @@ def _refitted(scope: Scope, old: Taxonomy, wanted: Wanted, run_id: str) -> Found
         old, cases, diagnoses, before, wanted.embedder, wanted.seed, progress=scope.progress
     )  # fmt: skip
     fresh = _scoped(fresh, scope)
-    fresh = named(fresh, diagnoses, assign(fresh, diagnoses))
+    fresh = _called(fresh, diagnoses, assign(fresh, diagnoses), scope, wanted)
     keeping.keep(scope.database, fresh, descents)
     return Found(fresh, "refitted", tuple(descents), old)
+
+
+def _called(
+    taxonomy: Taxonomy,
+    diagnoses: Sequence[Diagnosis],
+    assignments: Sequence[Assignment],
+    scope: Scope,
+    wanted: Wanted,
+) -> Taxonomy:
+    """Return the taxonomy with keywords and labels; those of the model that was asked to name them."""
+    taxonomy = named(taxonomy, diagnoses, assignments)
+    if wanted.labeller is None:
+        return taxonomy
+    scope.tell("naming causes", 0.0)
+    taxonomy, faults = labelled(taxonomy, diagnoses, assignments, wanted.labeller, scope.database)
+    scope.faults.extend(faults)
+    return taxonomy
 
 
 def _known(scope: Scope, wanted: Wanted) -> Taxonomy | None:
