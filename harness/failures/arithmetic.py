@@ -1,10 +1,9 @@
-"""How a wrong number lies to the right one: sign, unit, power of ten, one off, operands or operation confused.
+"""How a wrong number lies to the right one: sign, power of ten, one off, operands or operation confused.
 
     wanted 12, got -12                       -> sign           question 3, 15: swapped (3 - 15 for 15 - 3)
-    wanted 2 (hours), got 120                -> unit
     wanted 45, got 54                        -> digits
 
-Every function takes a `Pair` and answers yes or no; none of them looks at words but `unit`. Dates count as numbers
+Every function takes a `Pair` and answers yes or no; none of them looks at words. Dates count as numbers
 where a whole day, month or year is meant. Cost: at most 132 ordered pairs of the question's numbers.
 """
 
@@ -17,24 +16,7 @@ from datetime import date
 from itertools import permutations
 
 from harness.failures.pair import Pair
-from harness.failures.wording import other_unit
 
-CONVERSIONS = (
-    60, 3600, 1440, 24, 7, 168, 12, 52, 365, 30, 4, 16, 3, 36, 1760, 5280, 2.54, 30.48, 1.609, 1.609344, 0.4536,
-    0.45359237, 28.35, 3.785, 4.184, 3.6, 9.81, 1000, 100, 10, 1e6, 1024, 2.205, 3.281, 39.37, 144,
-    1e4,
-)  # fmt: skip
-"""Ratios of units of time, length, mass, volume, speed, energy and data."""
-COMMON = frozenset({3, 4, 10, 16, 30, 36, 52, 100, 144, 1000, 1e4, 1e6})
-"""Ratios that other mistakes have too: they count only where the question, target or answer speaks of units."""
-UNITS = re.compile(
-    r"(?i)(?<![a-z])(?:milli|centi|kilo|mega|giga)?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?"
-    r"|met(?:er|re)s?|grams?|lit(?:er|re)s?|inch(?:es)?|feet|foot|yards?|miles?|pounds?|ounces?|dozens?|cents?|dollars?"
-    r"|percent|bytes?|watts?|joules?|kg|km|cm|mm|ml|mg|lbs?|oz|kb|mb|gb|ms|min|hrs?|quarters?|gallons?|cups?)(?![a-z])|%"
-    r"|(?<=[0-9] )[gmlhs](?![a-z])"
-)
-CONVERT = re.compile(r"(?i)\b(?:convert|in (?:terms of|units? of)|how many (?:seconds|minutes|hours|days|weeks|grams"
-                     r"|cents|inches|feet|met(?:er|re)s|millimet|centimet|kilomet|kg|km|cm|mm|ml|lit))")  # fmt: skip
 DATES = (re.compile(r"\b([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\b"), re.compile(r"\b([0-9]{4})-([0-9]{2})-([0-9]{2})\b"))
 OPERATIONS: Mapping[str, Callable[[float, float], float]] = {
     "+": lambda x, y: x + y,
@@ -81,27 +63,6 @@ def power_of_ten(pair: Pair) -> bool:
         return False
     exponent = math.log10(found[1] / found[0])
     return abs(exponent - round(exponent)) < 1e-9 and round(exponent) != 0
-
-
-def unit(pair: Pair) -> bool:
-    """Return whether the unit is another, or the ratio that of two units.
-
-    A common ratio counts only where units are spoken of.
-    """
-    if other_unit(pair):
-        return True
-    found = both(pair)
-    if not found or 0 in found or found[0] * found[1] < 0:
-        return False
-    ratio = max(found[1] / found[0], found[0] / found[1])
-    near = [factor for factor in CONVERSIONS if math.isclose(ratio, factor, rel_tol=2e-3)]
-    if not near:
-        return False
-    if all(factor in COMMON for factor in near):
-        return bool(
-            UNITS.search(f"{pair.target} {pair.answer}") or CONVERT.search(pair.question) or UNITS.search(pair.question)
-        )
-    return True
 
 
 def swapped(pair: Pair) -> bool:

@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from harness.failures.pair import Pair
 
 NEGATION = re.compile(
-    r"(?i)\b(?:not|never|neither|nor|none|nobody|nothing|except|excluding|without|incorrect|untrue|cannot|unlike|unless"
-    r"|lacks?|lacking|fails? to|other than|(?<!or )no|(?<!or )(?<!and )false|(?<!at )least)\b|[a-z]n['’]t\b"
+    r"(?i)\b(?:not|never|neither|nor|none|nobody|nothing|nowhere|hardly|barely|scarcely|seldom|rarely|except(?:ion|ing)?"
+    r"|exclud(?:e|es|ed|ing)|without|besides|apart from|other than|all but|rather than|incorrect|untrue|wrong"
+    r"|impossible|unable|cannot|unlike|unless|lacks?|lacking|fails? to|omit(?:s|ted)?|(?<!or )no|(?<!or )(?<!and )false"
+    r"|(?<!at )least|non-?[a-z]{3,20}|un(?!der|i|til|to\b|cle)[a-z]{4,20})\b|[a-z]n['’]t\b"
 )
 OPPOSITES = (
     ("true", "false"), ("yes", "no"), ("valid", "invalid"), ("plausible", "implausible"), ("most", "least"),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.failures import arithmetic, logic, programs, wording
+from harness.failures import arithmetic, logic, programs, units, wording
 from harness.failures.pair import Pair
 
 
@@ -48,7 +48,7 @@ RELATIONS: tuple[Relation, ...] = (
     ),
     Relation("left_to_right", logic.left_to_right, "precedence ignored: evaluated from left to right"),
     Relation("negation_ignored", logic.negation_ignored, "negation ignored: answered as if nothing were negated"),
-    Relation("unit", arithmetic.unit, "wrong unit: off by the factor of a unit conversion"),
+    Relation("unit", units.unit, "wrong unit: off by the factor of a unit conversion"),
     Relation(
         "code_off_by_one",
         _program("a bound off by one", "a constant off by one"),
