@@ -248,6 +248,9 @@ class StepContext(ABC):
     def progress(self, done: float, note: str = "") -> None:
         """Report progress in [0, 1]."""
 
+    def measure(self, step: int, values: Mapping[str, float]) -> None:
+        """Put a point on every curve named (`loss`), live. Kept where the context has a database."""
+
 
 class Step(ABC):
     """Artifacts in, one artifact out. The same inputs, parameters and version give the same key and run once."""

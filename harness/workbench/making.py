@@ -22,6 +22,7 @@ from harness.errors import HarnessError, InfrastructureError
 from harness.hashing import digest
 from harness.models.ledger import Ledger
 from harness.store import Database, artifacts
+from harness.store.curves import Curves
 from harness.store.write import Journal
 from harness.types import Artifact, Completion, Fault, Request
 from harness.workbench import own_process
@@ -118,6 +119,7 @@ class Context(StepContext):
         self.done, self.note = 0.0, ""
         self._models: dict[str, Ledger] = {}
         self._journal = Journal(bench.database, f"loop {bench.loop}")
+        self._curves = Curves(bench.database, key)
 
     def ask(self, model: str, requests: Sequence[Request]) -> list[Completion | Fault]:
         """Return the answers in order. What was answered is stored and booked, whatever ends the call."""
@@ -152,8 +154,13 @@ class Context(StepContext):
         """Remember how far the step is."""
         self.done, self.note = done, note
 
+    def measure(self, step: int, values: Mapping[str, float]) -> None:
+        """Store points of curves under this step's key, a transaction a second."""
+        self._curves.measure(step, values)
+
     def close(self) -> None:
-        """Close the models that were asked."""
+        """Close the models that were asked; write what waits of the curves."""
+        self._curves.flush()
         for ledger in self._models.values():
             ledger.close()
         self._models = {}

@@ -53,6 +53,8 @@ def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], co
                     context.spend(*said["spend"])
                 elif "progress" in said:
                     context.progress(*said["progress"])
+                elif "measure" in said:
+                    context.measure(*said["measure"])
                 elif "usage" in said:
                     refused = said["usage"]
                 else:
@@ -102,6 +104,10 @@ class Reporting(StepContext):
     def progress(self, done: float, note: str = "") -> None:
         """Report progress."""
         self.say(progress=[done, note])
+
+    def measure(self, step: int, values: Mapping[str, float]) -> None:
+        """Report points of curves."""
+        self.say(measure=[step, dict(values)])
 
 
 def main() -> int:

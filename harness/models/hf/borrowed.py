@@ -32,7 +32,7 @@ def borrowed(model: Any, tokenizer: Any, spec: str, settings: Mapping[str, str])
     model = unwrapped(model)
     modes = [(module, module.training) for module in model.modules()]
     generation = model.generation_config
-    with _randomness():
+    with randomness():
         try:
             model.eval()
             dtype = str(model.dtype).removeprefix("torch.") + (
@@ -77,7 +77,7 @@ def weights_sha256(model: Any, tokenizer: Any) -> str:
 
 
 @contextmanager
-def _randomness() -> Iterator[None]:
+def randomness() -> Iterator[None]:
     """Put back the state of every global generator of random numbers."""
     import numpy as np
     import torch

@@ -24,7 +24,7 @@ DEFAULT_N_CTX = 2048
 
 TRAINING = (
     "checkpoint-*", "runs", "global_step*", "optimizer*", "scheduler*", "scaler*", "rng_state*", "trainer_state.json",
-    "training_args.bin", "*_results.json", "*.log", "*.jsonl", "README.md",
+    "training_args.bin", "*_results.json", "*.log", "*.jsonl", "README.md", "run.json", "artifact.json",
 )  # fmt: skip
 """What a training leaves beside a model: no part of what determines its answers, nor of its digest."""
 
