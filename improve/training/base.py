@@ -1,0 +1,139 @@
+"""The model that is trained on: found among the inputs or by its spec, loaded once, on the CPU.
+
+    place = locate(inputs, "hf:org/name")      -> where it lies
+    base = load(place, parameters)             -> weights, tokenizer, digest, context
+
+The trainer moves the weights to the device of its process, so that several processes (accelerate) each take their own.
+Nothing is trained on a GGUF: its weights are rounded.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import registry
+from harness.errors import MissingPackage, UsageError
+from harness.models.hf.loading import HFSettings, Loaded
+from harness.models.hf.loading import load as load_hf
+from harness.types import Artifact
+from improve.training.parameters import Finetune
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where and in which arithmetic a training runs."""
+
+    use_cpu: bool
+    dtype: str
+    """`float32` or `bfloat16`."""
+
+
+def one(inputs: Sequence[Artifact], kind: str, step: str, needed: bool = True) -> Artifact | None:
+    """Return the only input of a kind.
+
+    Raises:
+        UsageError: there are several, or none where one is needed.
+    """
+    found = [artifact for artifact in inputs if artifact.kind == kind]
+    if len(found) > 1 or (needed and not found):
+        given = ", ".join(artifact.kind for artifact in inputs) or "nothing"
+        raise UsageError(f"{step} was given {given}", f"exactly one {kind}", "look at the inputs in the recipe")
+    return found[0] if found else None
+
+
+def locate(artifact: Artifact | None, spec: str) -> str:
+    """Return the folder or hub name of a base: of the artifact, else of a model spec.
+
+    Raises:
+        UsageError: both, neither, or a model that is no Hugging Face one.
+    """
+    if artifact is not None and spec:
+        what = f"two bases: the artifact {artifact.id!r} and model: {spec!r}"
+        raise UsageError(what, "one of them", "leave model: out, or the artifact")
+    if artifact is not None:
+        return str(Path(artifact.path).absolute())
+    if not spec:
+        raise UsageError("no base model", "a model artifact, or a spec", "add model: hf:org/name")
+    prefix, locator = registry.split_spec(spec) if not Path(spec).is_dir() else ("hf", spec)
+    if prefix == "tiny":
+        from harness.models import tiny
+
+        return str(tiny.folder().absolute())
+    if prefix != "hf":
+        raise UsageError(
+            f"{spec!r} cannot be trained on", "hf:org/name, hf:FOLDER or tiny", "name its original weights"
+        )
+    return str(Path(locator).absolute()) if Path(locator).is_dir() else locator
+
+
+def device(parameters: Finetune) -> Device:
+    """Return where to train.
+
+    Raises:
+        UsageError: several accelerators in one process, or one is wanted and not there.
+        MissingPackage: torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackage("torch", "a training", "train") from error
+    found = torch.accelerator.is_available()
+    if parameters.use_cpu is False and not found:
+        raise UsageError("use_cpu: false, and there is no accelerator", "one that torch sees", "leave use_cpu out")
+    use_cpu = parameters.use_cpu if parameters.use_cpu is not None else not found
+    if not use_cpu and torch.cuda.device_count() > 1 and "LOCAL_RANK" not in os.environ:
+        what = f"{torch.cuda.device_count()} GPUs are visible to one process"
+        raise UsageError(what, "one, or one process for each", "set CUDA_VISIBLE_DEVICES=0, or use accelerate launch")
+    able = not use_cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    automatic = "bfloat16" if able else "float32"
+    return Device(use_cpu, automatic if parameters.precision == "auto" else parameters.precision)
+
+
+def load(place: str, parameters: Finetune, where: Device) -> Loaded:
+    """Return the base at `place`.
+
+    Raises:
+        UsageError: not found, unreadable, already quantised. InfrastructureError: the hub cannot be reached.
+        MissingPackage: transformers, or bitsandbytes where it is to be quantised.
+    """
+    if parameters.quantised and importlib.util.find_spec("bitsandbytes") is None:
+        raise MissingPackage("bitsandbytes", "quantised: true (QLoRA)", "qlora")
+    options = HFSettings(dtype=where.dtype, device="cpu", revision=parameters.revision)  # type: ignore[arg-type]
+    loaded = load_hf(place, options)
+    if getattr(loaded.model.config, "quantization_config", None):
+        what = f"the base {place!r} is quantised already"
+        raise UsageError(what, "its original weights: an adapter cannot be merged into rounded ones", "name them")
+    if parameters.quantised:
+        loaded = replace(loaded, model=None)  # gone before it comes a second time
+        loaded = replace(loaded, model=_in_four_bits(place, parameters, where))
+    return loaded
+
+
+def _in_four_bits(place: str, parameters: Finetune, where: Device) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    quantisation = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, where.dtype),
+    )
+    device_map = {"": "cpu" if where.use_cpu else int(os.environ.get("LOCAL_RANK", "0"))}
+    return AutoModelForCausalLM.from_pretrained(
+        place, quantization_config=quantisation, device_map=device_map, revision=parameters.revision
+    )
+
+
+def end_tokens(loaded: Loaded) -> frozenset[int]:
+    """Return every token that ends an answer: the tokenizer's EOS and those that the checkpoint declares."""
+    found = {loaded.tokenizer.eos_token_id}
+    for config in (loaded.model.config, loaded.model.generation_config):
+        ids = getattr(config, "eos_token_id", None)
+        found |= set(ids) if isinstance(ids, list | tuple) else {ids}
+    return frozenset(i for i in found if i is not None)
