@@ -10,12 +10,13 @@ alone, and so are failures that no clustering holds together (`choosing.py`); `p
 at least max(5, 2 %) failures; what is less like its nearest cause than nearly all of that cause's members is nobody's.
 The assignments are exactly what `assign` gives for the same diagnoses.
 
-Cost: 14,000 failures, 11,000 of them distinct, take 6 s with `lsa` on a busy core (`tests/failures/test_fitting_scale.py`
-prints it), and pure noise in 448 dimensions half a minute. `hdbscan` takes three times as long.
+Cost: 14,000 failures, 11,000 of them distinct, take 6 s with `lsa` on a busy core (`test_fitting_scale.py` prints it),
+and pure noise in 448 dimensions half a minute. `hdbscan` takes three times as long.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,17 +77,14 @@ def _fitted(
     method: str,
     progress: Progress | None,
 ) -> tuple[Taxonomy, list[Assignment]]:
-    import numpy as np
-
     n = len(cases)
     space, labels, choice, grouping = _grouped(diagnoses, embedder, seed, method, progress)
     distinct, inverse, _ = collapsed(diagnoses)
     vectors = space.vectors(distinct)[inverse]
     minimum = 2 if n < FEW else max(5, -(-n // 50))
-    kept = [label for label in np.unique(labels) if label >= 0 and (labels == label).sum() >= minimum]
-    state = {"format": frozen.FORMAT, "space": space.state, **_geometry(vectors, labels, kept)}
-    found = assigned(state, [str(place) for place in range(len(kept))], vectors)
-    causes = [_cause(cases, found, str(place), seed) for place in range(len(kept))]
+    geometry, found = _settled(vectors, labels, minimum)
+    state = {"format": frozen.FORMAT, "space": space.state, **geometry}
+    causes = [_cause(cases, found, str(place), seed) for place in range(len(geometry["centroids"]))]
     if len({cause.id for cause in causes}) < len(causes):
         raise AssertionError("two causes of one id")
     params = {
@@ -141,6 +139,21 @@ def collapsed(diagnoses: Sequence[Diagnosis]) -> tuple[list[Diagnosis], Any, Any
     for diagnosis, place in zip(diagnoses, inverse, strict=True):
         distinct[place] = diagnosis
     return distinct, inverse, np.bincount(inverse, minlength=len(places)).astype(np.float64)
+
+
+def _settled(vectors: Any, labels: Any, minimum: int) -> tuple[dict[str, Any], list[Assignment]]:
+    """Return the geometry of the groups that `minimum` or more are assigned to, and the assignments to their places."""
+    import numpy as np
+
+    kept = [label for label in np.unique(labels) if label >= 0 and (labels == label).sum() >= minimum]
+    while True:
+        geometry = _geometry(vectors, labels, kept)
+        found = assigned(geometry, [str(place) for place in range(len(kept))], vectors)
+        sizes = Counter(assignment.cause for assignment in found)
+        large = [label for place, label in enumerate(kept) if sizes[str(place)] >= minimum]
+        if large == kept:
+            return geometry, found
+        kept = large
 
 
 def _by_density(vectors: Any, minimum: int) -> Any:
