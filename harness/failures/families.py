@@ -19,6 +19,11 @@ from harness.failures import programs, wording
 from harness.failures.case import Case
 from harness.failures.pair import Pair
 
+LAYERS = frozenset({
+    "json", "csv", "table", "numbered", "bullets", "headings", "bold", "line", "prose", "tags", "quotes", "fence",
+    "prefix", "suffix", "words", "sentences", "characters",
+})  # fmt: skip
+"""Kinds of form that `formatting:structured` asks for."""
 CODE_MODES = frozenset({
     "syntax_error", "load_error", "runtime_error", "wrong_output", "timeout", "memory_limit", "disk_limit",
     "output_limit", "exited", "crashed", "protocol_error",
@@ -138,8 +143,13 @@ def _instructions(case: Case, pair: Pair) -> Told:
         else []
     )
     if layer := str(case.detail.get("violated") or ""):
-        found["layer"] = next((one for one in ("json", "list", "table", "fence", "prose") if one in layer), "other")
-        said.append(f"Right content without the wanted layer: {found['layer']}")
+        found["layer"] = layer if layer in LAYERS else "other"
+        content = (
+            "Right content without the wanted layer"
+            if case.mode == "format_violated"
+            else "The wanted layer is missing"
+        )
+        said.append(f"{content}: {found['layer']}")
     return said, found
 
 

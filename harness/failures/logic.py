@@ -48,7 +48,8 @@ MOST_TOKENS = 120
 
 def negated(pair: Pair) -> bool:
     """Return whether the question's last 600 characters hold a negation or two; where there are more, none decides."""
-    return 0 < len(NEGATION.findall(pair.question[-600:])) < 3
+    asked = pair.question.partition("Options:")[0]
+    return 0 < len(NEGATION.findall(asked[-600:])) < 3
 
 
 def opposite(pair: Pair) -> bool:
@@ -106,7 +107,14 @@ def complement(pair: Pair) -> bool:
     """Return whether target and answer, several words each, have no word in common and the question names them all."""
     target, answer, named = set(pair.target_words), set(pair.answer_words), set(pair.question_words)
     several = len(target) + len(answer) > 2
-    return several and bool(target and answer) and not target & answer and target <= named and answer <= named
+    return (
+        several
+        and not pair.options
+        and bool(target and answer)
+        and not target & answer
+        and target <= named
+        and answer <= named
+    )
 
 
 def rest(pair: Pair) -> bool:

@@ -43,7 +43,10 @@ VALUES: Mapping[str, tuple[str, ...]] = {
         "none", "broken", "container", "keys renamed", "keys missing", "keys added", "types", "order", "one value",
         "values",
     ),
-    "layer": ("json", "list", "table", "fence", "prose", "other"),
+    "layer": (
+        "json", "csv", "table", "numbered", "bullets", "headings", "bold", "line", "prose", "tags", "quotes", "fence",
+        "prefix", "suffix", "words", "sentences", "characters", "other",
+    ),
     "text": ("empty", "loop", "breaks off", "other script"),
     "build": (
         "does not compile", "uses an undefined name", "does nothing", "prints instead of returning", "returns nothing",

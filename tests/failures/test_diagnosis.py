@@ -101,7 +101,7 @@ VOCABULARY = {
         " calls others branches without. The tool call is wrong. Violated rules of form. Right content without the"
         " wanted layer. Helped with a request that should be declined. Declined a harmless request and helped at once."
         " The result is wrong. Torn between two options. Sure of a wrong option. Unsure. No JSON came where JSON is"
-        " wanted. The JSON differs in its. Something like JSON that cannot be read."
+        " wanted. The wanted layer is missing. The JSON differs in its. Something like JSON that cannot be read."
         " The same answer is given to many questions. not as wanted",
     )
     for word in re.findall(r"[a-z]+", text.casefold())
