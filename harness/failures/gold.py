@@ -7,7 +7,8 @@
 do not explain; odds rank it. Models do not err independently: they learn from the same texts and fall for the same
 traps. A suspicion is for a person to look at: docs/failure-weakness.md says how many were wrong by human annotation.
 
-Programs have no answer to compare; what they fail with (verdict and reason) stands for it.
+Programs have no answer to compare; what they fail with (verdict and reason) stands for it: a bare AssertionError says
+that all fail there, not that they return the same.
 Cost: a query a run and suite, and a pass over the samples: five runs of 1,319 samples in a second.
 """
 
