@@ -32,8 +32,9 @@ def database(tmp_path: Path) -> Database:
 
 @pytest.fixture(scope="module")
 def world() -> tuple[Taxonomy, list[Diagnosis], list[Assignment]]:
-    cases, diagnoses, _ = fit_cases.planted()
-    diagnoses[3] = replace(diagnoses[3], text=f"{diagnoses[3].text} {INJECTED}")
+    cases, diagnoses, truth = fit_cases.planted()
+    hostile = [replace(d, text=f"{d.text} {INJECTED}") for d in diagnoses]
+    diagnoses = [bad if cause == "shy" else d for d, bad, cause in zip(diagnoses, hostile, truth, strict=True)]
     taxonomy, assignments = fit(cases, diagnoses, "lsa")
     return named(taxonomy, diagnoses, assignments), diagnoses, assignments
 
@@ -63,9 +64,7 @@ def commonest(request: Request) -> str:
     """Return a label of the commonest words that outside has not."""
     inside, outside = parts(request)
     words = Counter(word for text in inside for word in set(text.split()) if word not in " ".join(outside).split())
-    return json.dumps(
-        {"label": " ".join(sorted(w for w, _ in words.most_common(3) if w.isalpha() and len(w) > 4)) or "mixed"}
-    )
+    return json.dumps({"label": " ".join(["group of", *sorted(w for w, _ in words.most_common(3) if w.isalpha())])})
 
 
 def test_a_model_names_causes_and_is_asked_once(world: tuple, database: Database) -> None:
@@ -90,8 +89,8 @@ def test_it_sees_the_nearest_inside_and_outside_and_nothing_twice(world: tuple, 
     }
     for place, cause in enumerate(taxonomy.causes):
         inside, outside = parts(asked[3 * place])
-        plain = [text for text in inside if INJECTED[:6] not in text]
-        assert set(plain) <= members[cause.id] and len(set(inside)) == len(inside) <= SHOWN
+        plain = {text for text in inside if INJECTED[:6] not in text}
+        assert plain <= members[cause.id] and len(set(inside)) == len(inside) <= SHOWN
         assert 0 < len(outside) <= SHOWN and not set(inside) & set(outside)
     assert len({(r.seed, r.attempt) for r in asked}) == 3
 
