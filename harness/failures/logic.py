@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from harness.failures.pair import Pair
 
@@ -49,7 +50,12 @@ MOST_TOKENS = 120
 def negated(pair: Pair) -> bool:
     """Return whether the question's last 600 characters hold a negation or two; where there are more, none decides."""
     asked = pair.question.partition("Options:")[0]
-    return 0 < len(NEGATION.findall(asked[-600:])) < 3
+    return 0 < _negations(asked[-600:]) < 3
+
+
+@lru_cache(maxsize=256)
+def _negations(text: str) -> int:
+    return len(NEGATION.findall(text))
 
 
 def opposite(pair: Pair) -> bool:
@@ -132,6 +138,7 @@ def truth_of(text: str) -> bool | None:
     return {"true": True, "yes": True, "false": False, "no": False}.get(word)
 
 
+@lru_cache(maxsize=256)
 def expression(question: str) -> list[str]:
     """Return the tokens of the question's longest Boolean expression; none where there is no operator in it."""
     found = max((one[0] for one in EXPRESSION.finditer(question)), key=len, default="")
