@@ -20,7 +20,7 @@ from harness.failures.case import Diagnosis
 from harness.failures.embedding import Embedder, Progress, restored, unit
 from harness.failures.signature import weight
 
-TEXT, SIGNATURE = 0.3, 0.65
+TEXT, SIGNATURE = 0.2, 0.65
 """Weights of the blocks. A sentence repeats what the signature says, and the question's kind besides."""
 
 
