@@ -1,9 +1,8 @@
 """Failures whose cause and topic are known: right answers spoiled on purpose, scored by the suite itself, stored, read.
 
-    plants = planted_easy.primer(seed=0)                   Plant(sample, completion, cause="truncated", topic="json")
-    run_id, truth = record(database, plants, "spoiled-0")  real scorer and sandbox; the store as `harness eval` fills it
-    found = blanked(cases(database, run_id), seed=0)       a quarter as if the scorer had said nothing
-    scores(clusters, truth)                                adjusted Rand index to cause and to topic
+    plants = planted_easy.primer(seed=0)   Plant(sample, completion, cause="truncated", topic="json")
+    made = world(plants, seed=0)           real scorer, sandbox and store; a quarter as if the scorer had said nothing
+    ari(clusters, made.causes), ari(clusters, made.topics)
 
 Nothing here is taken from `harness.failures`: neither its sentences nor its relations are used to plant.
 """
@@ -125,7 +124,7 @@ def world(plants: Sequence[Plant], seed: int, useless: float = USELESS) -> World
 
 
 def diagnosed(made: World) -> list[Diagnosis]:
-    """Return the diagnoses; of a useless one the sentence says nothing, and its signature saw neither mode nor detail."""
+    """Return the diagnoses; a useless one has a sentence that says nothing and a signature without mode and detail."""
     from harness.failures.diagnosis import diagnose_all
 
     found = diagnose_all(made.cases)

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -106,7 +107,7 @@ def _kind(kind: str, topic: Topic, dice: Dice) -> tuple[dict[str, Any], str, Wro
         wrong = {"swapped_operands": (other,)}
         return {"a": a, "b": b}, right, wrong | ({"ignored_negation": (other,)} if kind == "truth" else {})
     if kind == "measure":
-        t, big = a - b, f"{_plain((a - b) / topic.factor)} {topic.small}"
+        t, big = a - b, f"{plain((a - b) / topic.factor)} {topic.small}"
         wrong_unit = (f"{t} {topic.big}", f"{t * topic.factor} {topic.small}", big)
         return {"a": a, "b": b, "c": c}, f"{t} {topic.small}", {
             "wrong_unit": wrong_unit, "off_by_one": (f"{t + 1} {topic.small}", f"{t - 1} {topic.small}"),
@@ -114,11 +115,11 @@ def _kind(kind: str, topic: Topic, dice: Dice) -> tuple[dict[str, Any], str, Wro
         }  # fmt: skip
     if kind == "convert":
         t = a * topic.factor
-        return {"a": a, "c": c}, str(t), _numeric(t, c) | {"wrong_unit": (_plain(a / topic.factor), str(a))}
+        return {"a": a, "c": c}, str(t), _numeric(t, c) | {"wrong_unit": (plain(a / topic.factor), str(a))}
     if kind == "share":
         t, b = dice.between(3, 12), dice.between(2, 9)
         a = t * b
-        return {"a": a, "b": b, "c": c}, str(t), _numeric(t, c) | {"swapped_operands": (_plain(b / a),)}
+        return {"a": a, "b": b, "c": c}, str(t), _numeric(t, c) | {"swapped_operands": (plain(b / a),)}
     if kind == "change":
         a, b = (a, b) if dice.below(2) else (b, a)
         return {"a": a, "b": b, "c": c}, str(b - a), _numeric(b - a, c) | {"swapped_operands": (str(a - b),)}
@@ -130,8 +131,16 @@ def _numeric(t: int, c: int) -> dict[str, tuple[str, ...]]:
     return {"sign_error": (str(-t),), "off_by_one": (str(t + 1), str(t - 1)), "copied_distractor": (str(c),)}
 
 
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
+    """Return a number with four decimals at most."""
     return f"{value:.4f}".rstrip("0").rstrip(".")
+
+
+def shorn(expression: str) -> str:
+    """Return the value of an expression of True, False, and, or, not without its negations."""
+    if not set(re.findall(r"\w+", expression)) <= {"True", "False", "and", "or", "not"}:
+        raise ValueError(expression)
+    return str(eval(re.sub(r"\bnot\b", "", expression), {"__builtins__": {}}))
 
 
 def _pick(topic: Topic, dice: Dice) -> tuple[dict[str, Any], str, Wrong]:
@@ -150,7 +159,7 @@ def _of_primer(dice: Dice, most: int) -> list[Plant]:
         wrong: dict[str, tuple[str, ...]] = {}
         if variant == "boolean/expression" and "not " in question:
             said = question.partition(": ")[2]
-            wrong = {"ignored_negation": (str(eval(said.replace("not ", ""), {"__builtins__": {}})),)}  # noqa: S307
+            wrong = {"ignored_negation": (shorn(said),)}
         elif variant == "boolean/compare":
             wrong = {"swapped_operands": ("False" if target == "True" else "True",)}
         elif variant.startswith("arithmetic/"):

@@ -14,6 +14,7 @@ from functools import cache
 
 import planted_easy
 import planted_hard
+import planted_recorded
 from planted import Plant, World, diagnosed, named, world
 
 from harness.failures.assigning import assign
@@ -22,6 +23,7 @@ from harness.failures.fitting import fit
 SETS: Mapping[str, Callable[[int], Sequence[Plant]]] = {
     "easy": planted_easy.primer,
     "easy, recorded": planted_easy.recorded,
+    "hard, recorded": planted_recorded.recorded_hard,
     "hard": planted_hard.hard,
     "hard, other phrasings": lambda seed: planted_hard.hard(seed, phrases="held"),
 }

@@ -70,7 +70,8 @@ SEEN: Mapping[str, tuple[str, ...]] = {
         " Negative if it fell.",
     ),
     "measure": (
-        "One {item} measures {a} {small}, another {b} {small}; {c} {extra} are near. State the difference with its unit.",
+        "One {item} measures {a} {small}, another {b} {small}; {c} {extra} are near. State the difference with its"
+        " unit.",
     ),
     "convert": ("A {item} is given as {a} {big}, and {c} {extra} stand by it. How many {small} is that?",),
     "unlike": (
@@ -102,8 +103,8 @@ HELD: Mapping[str, tuple[str, ...]] = {
         " yesterday's.",
     ),
     "measure": (
-        "By what quantity does a {item} of {a} {small} exceed one of {b} {small}, if {c} {extra} are ignored? Write number and"
-        " unit.",
+        "By what quantity does a {item} of {a} {small} exceed one of {b} {small}, if {c} {extra} are ignored? Write"
+        " number and unit.",
     ),
     "convert": ("Express {a} {big} of a {item} in {small}; the {c} {extra} do not matter.",),
     "unlike": (
@@ -114,7 +115,8 @@ HELD: Mapping[str, tuple[str, ...]] = {
     "pick": (
         "At the {place} lie {one}, {two} and {three}; a {extra} is brought. Name the one of the three that isn't any"
         " {kind}.",
-        "All but one of {one}, {two}, {three} belong to the sort {kind}; {who} carries a {extra}. Which is the exception?",
+        "All but one of {one}, {two}, {three} belong to the sort {kind}; {who} carries a {extra}. Which is the"
+        " exception?",
     ),
     "truth": (
         "{who} claims that {a} {things} never exceed {b}. Is the claim right? Yes or no.",
