@@ -9,8 +9,8 @@
     bad_arguments  {"name": "feed", "arguments": {"pet": "Ana"}}
     runtime_error  def f(x): return x + undefined_3
 
-Recorded outputs (topics: tasks of BBH, themes of HumanEval and MBPP): right ones of real models, cut, emptied, robbed of
-the line that says the answer, given another answer of the task, with a name misspelt, with a bracket lost.
+Recorded outputs (topics: tasks of BBH, themes of HumanEval and MBPP): right ones of real models, cut, emptied, robbed
+of the line that says the answer, given another answer of the task, with a name misspelt, with a bracket lost.
 """
 
 from __future__ import annotations
