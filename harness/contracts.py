@@ -171,6 +171,11 @@ class Suite(ABC):
         """Yield `count` training rows that are no samples of this suite. Procedural suites only."""
         raise NotImplementedError(f"{self.name} is not procedural: it has no training rows")
 
+    def practice_all(self, seed: int, count: int) -> Iterator[Practice]:
+        """Yield practice rows of every kind of question that the suite asks, each alike often: what rows for a weak
+        kind are chosen from. By default `practice`, which may leave kinds out."""
+        return self.practice(seed, count)
+
 
 def _texts(value: Any) -> list[str]:
     """Return the texts in a JSON value that are not blank."""

@@ -121,6 +121,10 @@ class Primer(Suite):
             count -= 1
             yield Practice(row.prompt, f" {row.answer}", _tags(name))
 
+    def practice_all(self, seed: int, count: int) -> Iterator[Practice]:
+        """Yield `count` training rows, drawn evenly from all variants."""
+        return self.practice(seed, count, variants=list(VARIANTS))
+
     def canonical(self, sample: Sample) -> Canonical:
         """Return the prompt; where two answers are offered, with these the other way round too."""
         asked = sample.data["prompt"]
