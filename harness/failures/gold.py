@@ -7,8 +7,8 @@
 do not explain; odds rank it. Models do not err independently: they learn from the same texts and fall for the same
 traps. A suspicion is for a person to look at: docs/failure-weakness.md says how many were wrong by human annotation.
 
-Programs have no answer to compare; what they fail with (verdict and reason) stands for it: a bare AssertionError says
-that all fail there, not that they return the same.
+Programs have no answer to compare; what they fail with (verdict and reason) stands for it: where a
+test asserts, that all fail there, not that they return the same.
 Cost: a query a run and suite, and a pass over the samples: five runs of 1,319 samples in a second.
 """
 
@@ -106,7 +106,10 @@ def _said(row: Mapping[str, Any]) -> str:
     """Return an answer in the form that equal ones share: a program's by what it fails with."""
     detail = json.loads(row["detail"] or "{}")
     if "verdict" in detail:
-        return f"{detail['verdict']}: {detail.get('reason') or ''}".strip(": ")[:LONGEST]
+        reason = str(detail.get("reason") or "")
+        if reason.startswith("AssertionError"):
+            reason = ""  # its message is the test's own, not what the program gave
+        return f"{detail['verdict']}: {reason}".strip(": ")[:LONGEST]
     return plain(row["answer"] or "")
 
 

@@ -145,8 +145,9 @@ def page(folder: Path) -> str:
 def _line(one: Suspect, said: str) -> str:
     bad, why = CHECKED.get(one.name, (None, ""))
     hand = "" if bad is None else f"{'bad' if bad else 'good'}: {why}"
+    gold = one.gold if len(one.gold) < 30 and one.gold != "null" else "(tests)"
     cells = [
-        one.name, one.gold if len(one.gold) < 30 else "(tests)", one.answer[:60].replace("|", "/").replace("\n", " "),
+        one.name, gold, one.answer[:60].replace("|", "/").replace("\n", " "),
         f"{one.agree} of {one.of}", one.right, f"{one.p:.2g}", f"{one.odds:.1f}", said, hand,
     ]  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |\n"
@@ -159,8 +160,8 @@ def _annotations(found: list[Suspect], redux: dict[str, str]) -> str:
     early = sum(said != "ok" for said in first)
     kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(told).most_common())
     return (
-        f"MMLU-Redux annotated {len(told)} of them and calls **{bad}** bad ({kinds}); of the first {TOP}, {len(first)}"
-        f" are annotated and **{early}** bad.\n\n"
+        f"MMLU-Redux annotated {len(told)} of them and calls **{bad}** bad\n({kinds});\n"
+        f"of the first {TOP}, {len(first)} are annotated and **{early}** bad.\n\n"
     )
 
 
@@ -168,7 +169,7 @@ PAGE = """
 ## Golds that look wrong
 
 Samples that several recorded models fail with the same answer (`failures.gold`), the likeliest first. "annotators":
-MMLU-Redux's verdict, where it looked at the question. "by hand": checked against the text of the question, the first
-ten of MMLU and of GSM8K. For programs the verdict and its reason stand for an answer: `AssertionError` says that all
-fail there, not that they return the same.
+MMLU-Redux's verdict, where it looked at the question. "by hand": the writers' own reading of the question, no expert's,
+of the first ten of MMLU and of GSM8K. For programs the verdict and its reason stand for an answer: `wrong_answer` says
+that all fail there, not that they return the same.
 """
