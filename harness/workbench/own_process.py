@@ -20,6 +20,7 @@ from typing import Any
 from harness.contracts import StepContext
 from harness.errors import InfrastructureError, UsageError
 from harness.hashing import canonical
+from harness.models.threads import wait_politely
 from harness.types import Artifact, Completion, Fault, Request
 
 PATIENCE_S = 10.0
@@ -34,12 +35,15 @@ def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], co
         BudgetSpent: what it reported passed the cap; it was ended.
     """
     told = {"step": name, "inputs": [dataclasses.asdict(one) for one in inputs], "parameters": dict(parameters)}
+    environment = dict(os.environ)
+    wait_politely(environment)
     reading, writing = os.pipe()
     words = [sys.executable, "-m", "harness.workbench.own_process", str(context.scratch), str(writing)]
     with log.open("ab") as sink, os.fdopen(reading, "r", encoding="utf-8") as lines:
         child = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=sink, stderr=sink, pass_fds=(writing,), start_new_session=True
-        )
+            words, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env=environment, pass_fds=(writing,),
+            start_new_session=True,
+        )  # fmt: skip
         os.close(writing)
         output: Path | None = None
         refused: list[str] = []
