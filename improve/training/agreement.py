@@ -6,7 +6,8 @@
 
 Both are asked through the same `Model` interface that evaluations use, so what is compared is what will be scored, in
 whatever engine serves it. `nats` is the greatest difference of a row's mean log-probability per token. Rounding may
-turn a near tie of two tokens: of 16-bit weights one text in eight may differ, of float32 one in sixteen.
+turn a near tie of two tokens: of 16-bit weights one text in eight may differ, of float32 one in sixteen. A GGUF is held
+to float16 whatever its weights: llama.cpp keeps its cache in 16 bits (1.7e-4 nats were measured on 32-bit weights).
 """
 
 from __future__ import annotations
