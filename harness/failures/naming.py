@@ -37,6 +37,8 @@ SHORT = 32
 """Characters of a keyword that may follow the first one in a label."""
 HALF, LIFT = 0.5, 1.5
 """A signature value speaks for a cause that has it in at least half of its failures, 1.5 times as often as others."""
+SUPPORT = 0.25
+"""Share of a cause's failures that a word must be told of to come before the others."""
 TELLING = (
     "outcome",
     "mode",
@@ -168,10 +170,16 @@ def _signatures(diagnoses: Sequence[Diagnosis], causes: Sequence[str]) -> Mappin
 
 
 def _terms(diagnoses: Sequence[Diagnosis], causes: Sequence[str]) -> Mapping[str, list[str]]:
-    """Return the terms of each cause by c-TF-IDF, best first, the longer of two that are equally good."""
+    """Return the terms of each cause by c-TF-IDF, best first, the longer of two that are equally good.
+
+    What few of its failures are told of names nothing: the remainder of all others is not its oddest part.
+    """
     counts, lengths = defaultdict[str, Counter[str]](Counter), Counter[str]()
+    sizes, held = Counter(causes), defaultdict[str, Counter[str]](Counter)
     for (text, cause), times in Counter(zip((d.text for d in diagnoses), causes, strict=True)).items():
-        for term in terms(text):
+        told = list(terms(text))
+        held[cause].update(dict.fromkeys(told, times))
+        for term in told:
             counts[cause][term] += times
             lengths[cause] += times
     anywhere = Counter[str]()
@@ -181,7 +189,8 @@ def _terms(diagnoses: Sequence[Diagnosis], causes: Sequence[str]) -> Mapping[str
     ranked: dict[str, list[str]] = {}
     for cause, found in counts.items():
         weights = {term: n / lengths[cause] * math.log(1 + average / anywhere[term]) for term, n in found.items()}
-        ranked[cause] = sorted(weights, key=lambda term: (-round(weights[term], 9), -len(term), term))
+        rare = {term for term in weights if held[cause][term] < SUPPORT * sizes[cause]}
+        ranked[cause] = sorted(weights, key=lambda term: (term in rare, -round(weights[term], 9), -len(term), term))
     return defaultdict(list, ranked)
 
 
