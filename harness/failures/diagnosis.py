@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.failures import families, relations, signature, wording
+from harness.failures import families, programs, relations, signature, wording
 from harness.failures.case import Case, Diagnosis
 from harness.failures.logic import negated
 from harness.failures.pair import Pair, plain
@@ -131,6 +131,8 @@ def _state(case: Case, pair: Pair) -> str:
     if wording.loop(pair):
         return "loop"
     if case.mode in ("unparsed", "truncated") and pair.text.rstrip()[-1:] not in ".!?)]}\"'`*":
+        return "breaks off"
+    if case.mode == "syntax_error" and programs.cut(programs.whole(pair.question, case.answer or case.text)):
         return "breaks off"
     return "other script" if wording.other_script(pair) else ""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import typing
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -23,7 +24,8 @@ LONGEST = 4000
 EXCEPTIONS = frozenset(
     name for name, one in vars(builtins).items() if isinstance(one, type) and issubclass(one, BaseException)
 )
-BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
+BUILTINS = frozenset(dir(builtins)) | frozenset(typing.__all__) | {"__name__", "__file__", "__doc__"}
+"""Names of `typing` too: prompts import them before the program."""
 OWN = "an exception of its own"
 SAYS = re.compile(r"\b([A-Z][A-Za-z]{2,40}(?:Error|Exception|Interrupt|Exit|Iteration))\b")
 DIFFERENCES = (
@@ -112,6 +114,22 @@ def build(program: str) -> str:
     return (
         "one line" if len(_statements(nodes)) <= 3 else "loops" if loops else "branches" if ast.If in kinds else "calls"
     )
+
+
+def cut(program: str) -> bool:
+    """Return whether what does not compile is the last line, as where a program was cut off."""
+    if len(program) > LONGEST:
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(program)
+    except SyntaxError as error:
+        at = len(program.rstrip().splitlines())
+        return (error.lineno or 0) >= at or "unterminated triple-quoted" in str(error.msg)
+    except (ValueError, RecursionError, MemoryError):
+        return False
+    return False
 
 
 def difference(wanted: str, got: str) -> str:
