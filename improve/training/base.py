@@ -125,9 +125,24 @@ def _in_four_bits(place: str, parameters: Finetune, where: Device) -> Any:
         bnb_4bit_compute_dtype=getattr(torch, where.dtype),
     )
     device_map = {"": "cpu" if where.use_cpu else int(os.environ.get("LOCAL_RANK", "0"))}
-    return AutoModelForCausalLM.from_pretrained(
+    model = AutoModelForCausalLM.from_pretrained(
         place, quantization_config=quantisation, device_map=device_map, revision=parameters.revision
     )
+    if where.use_cpu:
+        keep_gradients(model)
+    return model
+
+
+def keep_gradients(model: Any) -> None:
+    """Keep the 4-bit layers of a model on the CPU in training mode, whatever is asked of the model.
+
+    In evaluation mode bitsandbytes (0.50) repacks their weights for a kernel that has no gradient, for good: after the
+    first look at the rows held out a training would go on with gradients that are wrong, and only a warning says so.
+    """
+    for module in model.modules():
+        if type(module).__name__ == "Linear4bit":
+            module.train(True)
+            module.train = lambda mode=True, itself=module: itself
 
 
 def end_tokens(loaded: Loaded) -> frozenset[int]:

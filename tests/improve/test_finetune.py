@@ -152,6 +152,41 @@ def test_a_quantised_base_without_bitsandbytes_says_what_to_install(
         tune(quantised=True)
 
 
+def test_gradients_through_a_quantised_base_survive_a_look_at_held_out_rows(base: Artifact) -> None:
+    pytest.importorskip("bitsandbytes", reason="QLoRA needs bitsandbytes: pip install 'llm-harness[qlora]'")
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from improve.training import base as bases
+    from improve.training.parameters import Finetune
+
+    found = []
+    for dequantised in (False, True):
+        wanted = Finetune(quantised=True, use_cpu=True)
+        model = bases.load(base.path, wanted, bases.device(wanted)).model
+        model = model.dequantize().float() if dequantised else model
+        torch.manual_seed(0)
+        tuned = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+        ids = torch.arange(40).reshape(4, 10)
+        with torch.no_grad():
+            tuned.eval()(input_ids=ids)
+        tuned.train()(input_ids=ids, labels=ids).loss.backward()
+        found.append({name: p.grad for name, p in tuned.named_parameters() if p.requires_grad})
+    here, there = found
+    assert here.keys() == there.keys() and len(here) == 14
+    for name, gradient in there.items():
+        assert torch.allclose(here[name], gradient, rtol=1e-3, atol=1e-6), name
+
+
+def test_a_quantised_base_is_tuned_and_merged_in_full(tune: Tune, base: Artifact, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="QLoRA needs bitsandbytes: pip install 'llm-harness[qlora]'")
+    folder, context = tune(quantised=True, steps=30, learning_rate=2e-2)
+    assert context.curve("held_out_loss")[-1] < context.curve("held_out_loss")[0] - 1
+    adapter = Artifact("adapter", "adapter", str(folder), "x")
+    merged = registry.step("improve.merge").run([base, adapter], {}, kit.Remembering(tmp_path / "merging"))
+    assert "quantization_config" not in json.loads((merged / "config.json").read_text())
+
+
 def test_in_a_process_of_its_own_its_curves_are_rows(base: Artifact, tmp_path: Path) -> None:
     database = Database(tmp_path / "h.duckdb")
     data = kit.dataset(tmp_path / "data", kit.rows(40))
