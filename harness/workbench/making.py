@@ -30,6 +30,9 @@ from harness.workbench.budget import Budget, BudgetSpent
 from harness.workbench.metered import Metered, Price
 from harness.workbench.shelf import folder_of, keep
 
+LOG = "log.jsonl"
+"""What a step that fails may leave in its scratch folder: kept beside its log."""
+
 
 class Workbench:
     """Where the steps of one loop are done."""
@@ -96,6 +99,8 @@ class Workbench:
             raise InfrastructureError(what, "an artifact", f"look at {str(log)!r}") from error
         finally:
             context.close()
+            if fault is not None and (scratch / LOG).is_file():
+                (scratch / LOG).replace(log.parent / LOG)
             shutil.rmtree(scratch, ignore_errors=True)
             if made is not None or fault is not None:
                 artifacts.add_step(

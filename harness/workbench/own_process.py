@@ -31,7 +31,7 @@ def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], co
     """Run a step in a child and return its output.
 
     Raises:
-        UsageError: as the step raised it. InfrastructureError: the child broke or was killed; names the log.
+        UsageError, InfrastructureError: as the step raised it, or the child broke or was killed; names the log.
         BudgetSpent: what it reported passed the cap; it was ended.
     """
     told = {"step": name, "inputs": [dataclasses.asdict(one) for one in inputs], "parameters": dict(parameters)}
@@ -46,7 +46,7 @@ def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], co
         )  # fmt: skip
         os.close(writing)
         output: Path | None = None
-        refused: list[str] = []
+        refused: UsageError | InfrastructureError | None = None
         try:
             assert child.stdin is not None
             child.stdin.write(canonical(told).encode("utf-8", "surrogatepass"))
@@ -60,14 +60,16 @@ def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], co
                 elif "measure" in said:
                     context.measure(*said["measure"])
                 elif "usage" in said:
-                    refused = said["usage"]
+                    refused = UsageError(*said["usage"])
+                elif "broken" in said:
+                    refused = InfrastructureError(*said["broken"])
                 else:
                     output = Path(said["output"])
             code = child.wait()
         finally:
             _end(child)
-    if refused:
-        raise UsageError(*refused)
+    if refused is not None:
+        raise refused
     if code != 0 or output is None:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         raise InfrastructureError(f"the step {name!r} ended by {how}", "an output", f"look at {str(log)!r}")
@@ -124,8 +126,10 @@ def main() -> int:
     inputs = [Artifact(**{**one, "parents": tuple(one["parents"])}) for one in told["inputs"]]
     try:
         output = registry.step(told["step"]).run(inputs, told["parameters"], context)
-    except UsageError as error:
-        context.say(usage=[error.what, error.expected, error.next])
+    except (UsageError, InfrastructureError) as error:
+        context.say(
+            **{"usage" if isinstance(error, UsageError) else "broken": [error.what, error.expected, error.next]}
+        )
         return error.exit_code
     context.say(output=str(output))
     return 0
