@@ -200,3 +200,9 @@ def test_in_a_process_of_its_own_its_curves_are_rows(base: Artifact, tmp_path: P
     found = points(database, row["step_key"])
     assert [step for step, _ in found["loss"]] == list(range(1, 13)) and found["held_out_loss"][0][0] == 0
     assert artifacts.spent(database, "nightly")["seconds"] > 0
+    with pytest.raises(UsageError, match=r"diverges|is nan|held-out loss is"):
+        bench.make("improve.finetune", inputs, {**QUICK, "learning_rate": 300.0, "warmup": 0.0, "steps": 80})
+    failed = artifacts.executions(database)[-1]
+    log = database.folder / "steps" / failed["step_key"] / "log.jsonl"
+    assert failed["fault"].startswith("UsageError: the ") and '"loss"' in log.read_text()
+    assert points(database, failed["step_key"])["loss"], "and its curves are rows as well"
