@@ -240,6 +240,8 @@ class StepContext(ABC):
 
     scratch: Path
     """An empty folder, removed afterwards."""
+    cache: Path | None = None
+    """A folder for what is dear to build and can be built again; None: the step finds one or goes without."""
 
     @abstractmethod
     def ask(self, model: str, requests: Sequence[Request]) -> list[Completion | Fault]:
