@@ -37,7 +37,7 @@ def grams(words: Sequence[str], n: int) -> Any:
 
     if len(words) < n:
         return np.zeros(0, np.uint64)
-    hashes = np.array([_word(word) for word in words], np.uint64)
+    hashes = np.array([word_hash(word) for word in words], np.uint64)
     found = np.zeros(len(words) - n + 1, np.uint64)
     for place in range(n):
         found = found * np.uint64(_BASE) + hashes[place : place + len(found)]
@@ -45,7 +45,8 @@ def grams(words: Sequence[str], n: int) -> Any:
 
 
 @lru_cache(maxsize=200_000)
-def _word(word: str) -> int:
+def word_hash(word: str) -> int:
+    """Return the hash of a word, 64 bits."""
     return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 
 from harness.dice import Dice
+from improve.curation import text
 from improve.curation.kept_out import Item
 
 LETTERS = "ABCDEFGHIJ"
@@ -70,9 +71,9 @@ def planted(item: Item, kind: str, dice: Dice) -> dict[str, str] | None:
     return {"prompt": prompt, "completion": f" {answer}"}
 
 
-def _recased(text: str, dice: Dice) -> str:
+def _recased(told: str, dice: Dice) -> str:
     change: Callable[[str], str] = dice.one((str.upper, str.lower, str.title))
-    marks = re.sub(r"[,;:](?=\s)", "", change(text))
+    marks = re.sub(r"(?<!\b[QqAa])[,;:](?=\s)", "", change(told.removesuffix("\nA:")))
     return re.sub(r" +", "  ", marks).rstrip(".?!") + " ?!"
 
 
@@ -123,8 +124,8 @@ class _Rename(ast.NodeTransformer):
 def _renamed(item: Item) -> dict[str, str] | None:
     """Return the reference program under names of its own, its question told in a word, or None without a program."""
     code = next((one for one in item.form.answers if "return" in one), None)
-    if code is None:
-        return None
+    if code is None or not (text.program(code) or text.program(item.form.questions[0] + code)):
+        return None  # the shortest programs are anybody's: `return abs(x)`
     if not code.lstrip().startswith(("def ", "import", "from", "class")):
         code = item.form.questions[0] + code
     try:
