@@ -54,7 +54,6 @@ class Client:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-client", daemon=True)
         self._thread.start()
-        self._slots = asyncio.Semaphore(settings.concurrency)
         self._http = self.wait(self._connect())
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -62,13 +61,18 @@ class Client:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def stream(self, jobs: Sequence[Callable[[], Awaitable[T]]]) -> Iterator[tuple[int, T]]:
-        """Yield (index, result) of each job as it finishes; leaving the loop early cancels the rest."""
+        """Yield (index, result) of each job as it finishes; leaving the loop early cancels the rest.
+
+        A job keeps its slot until its result was taken and the next one is asked for: a caller that is slow to store
+        answers never has more than `concurrency` of them unstored, which is all that a kill can make it pay twice.
+        """
         done: queue.SimpleQueue[tuple[int, T | BaseException]] = queue.SimpleQueue()
+        slots = asyncio.Semaphore(self.settings.concurrency)
 
         async def run(index: int, job: Callable[[], Awaitable[T]]) -> None:
+            await slots.acquire()
             try:
-                async with self._slots:
-                    done.put((index, await job()))
+                done.put((index, await job()))
             except Exception as error:  # noqa: BLE001 - carried to the caller's thread and raised there
                 done.put((index, error))
 
@@ -82,6 +86,7 @@ class Client:
                 if isinstance(result, BaseException):
                     raise result
                 yield index, result
+                self._loop.call_soon_threadsafe(slots.release)
         finally:
             running.cancel()
 
