@@ -115,7 +115,12 @@ def _taught(given: Parameters, causes: Sequence[Cause], wanted: Mapping[str, int
 
     teaching = Teaching(given.teacher, manner, given.rows_per_call, shape, context)
     rows = teaching.rows(wanted, causes)
-    told = {"asked": teaching.asked, "repairs": teaching.repaired, "faults": teaching.faults}
+    told = {
+        "asked": teaching.asked,
+        "repairs": teaching.repaired,
+        "faults": teaching.faults,
+        "schema": teaching.constrained,
+    }
     return rows, teaching.dropped, {"calls": told}
 
 

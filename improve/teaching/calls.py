@@ -4,6 +4,9 @@ A wave asks for what is missing, all calls at once. Rows that repeat a question 
 dropped, so a teacher that repeats itself ends short after `WAVES`, and the report says so. Which calls there are
 depends on seed, causes and answers alone: done again after a kill, the ledger answers what was paid for.
 
+Answers are constrained to the schema of rows until a teacher refuses all calls of a wave with it (llama-cpp-python's
+server does): then they are asked without, and parsed as strictly.
+
 A fault that may pass (busy server, time-out, cut answer) is an error of the step: what came is kept, the same command
 asks for the rest. One that cannot pass (context too long, filtered) is counted, and the call is dropped.
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.contracts import StepContext
@@ -29,6 +32,7 @@ LASTING = frozenset(
     {"context_overflow", "content_filter", "encoding", "http_400", "http_413", "http_422", "unsupported", "schema"}
 )
 """Faults that the same request meets again."""
+REFUSES_SCHEMA = frozenset({"http_400", "http_422", "unsupported", "schema"})
 Shape = Callable[[parsing.Pair], Row]
 
 
@@ -50,6 +54,7 @@ class Teaching:
         self.shape, self.context = shape, context
         self.dropped: list[Dropped] = []
         self.asked = self.repaired = self.faults = 0
+        self.constrained = True
         self._taken: dict[str, str] = {}
 
     def rows(self, wanted: Mapping[str, int], causes: Sequence[Cause]) -> list[Row]:
@@ -96,13 +101,14 @@ class Teaching:
             if mended := second.get(place):
                 answer, keys = parsing.read(mended.text), [*keys, mended.key]
             if answer.complaint and not answer.pairs:
-                self._drop_text(asked, mended or first[place], answer.complaint)
+                detail = {"complaint": answer.complaint[:300], "rows": asked.rows}
+                self._drop(self._source(asked, keys), "unparsed", asked, _said(mended or first[place]), detail)
             found.append((asked, answer, tuple(keys)))
         return found
 
     def _ask(self, calls: Sequence[Call], requests: Sequence[Request]) -> list[Completion | None]:
         """Return the completions, None for a fault that would not pass."""
-        answers = self.context.ask(self.teacher, requests)
+        answers = self._constrained(requests)
         self.asked += len(answers)
         faults = [one for one in answers if isinstance(one, Fault)]
         passing = [one for one in faults if one.kind not in LASTING]
@@ -122,6 +128,14 @@ class Teaching:
                 )
         return [one if isinstance(one, Completion) else None for one in answers]
 
+    def _constrained(self, requests: Sequence[Request]) -> list[Completion | Fault]:
+        if self.constrained:
+            answers = self.context.ask(self.teacher, requests)
+            if not all(isinstance(one, Fault) and _refuses_schema(one) for one in answers):
+                return answers
+            self.constrained = False
+        return self.context.ask(self.teacher, [replace(one, schema=None) for one in requests])
+
     def _take(self, found: Found, asked: Call, answer: parsing.Answer, keys: tuple[str, ...]) -> None:
         source = self._source(asked, keys)
         for pair in answer.pairs:
@@ -137,10 +151,6 @@ class Teaching:
         for entry in answer.broken:
             self._drop(source, "malformed", asked, entry, {})
 
-    def _drop_text(self, asked: Call, said: Completion | None, complaint: str) -> None:
-        source = self._source(asked, (_keyed(said),))
-        self._drop(source, "unparsed", asked, _said(said), {"complaint": complaint[:300], "rows": asked.rows})
-
     def _drop(self, source: Row, reason: str, asked: Call, said: str, detail: Mapping[str, Any]) -> None:
         row = {"prompt": "", "completion": said, "cause": asked.cause.id, "source": source}
         self.dropped.append(Dropped(named(row), reason, detail))
@@ -154,6 +164,11 @@ class Teaching:
 
 def _key(question: str) -> str:
     return text.key(question)
+
+
+def _refuses_schema(fault: Fault) -> bool:
+    # llama-cpp-python's server calls it an error of its own: 500, with the field's name.
+    return fault.kind in REFUSES_SCHEMA or (fault.kind.startswith("http_") and "response_format" in fault.message)
 
 
 def _said(one: Completion | None) -> str:
