@@ -85,6 +85,7 @@ def test_faults_cost_nothing_and_lose_nothing(database: Database, teacher: Teach
     assert told["calls"]["repairs"] > 0 and told["dropped"]["repeat"] > 0 and told["calls"]["faults"] == 0
 
 
+@pytest.mark.slow
 def test_a_teacher_that_is_down_for_long_is_asked_for_the_rest_only(database: Database, teacher: Teacher) -> None:
     document, asked = report(database), {"teacher": teacher.spec, **ASKED}
     teacher.faults = [(), (), ("503",) * 5, ()]
