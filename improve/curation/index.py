@@ -215,7 +215,7 @@ def _grams(prose: Sequence[Item], asked: Sequence[tuple[str, list[str]]], n: int
 
     hashes, owners = [np.zeros(0, np.uint64)], [np.zeros(0, np.int32)]
     for place, (item, (stem, choices)) in enumerate(zip(prose, asked, strict=True)):
-        parts = [stem, *choices, *item.form.answers]
+        parts = [stem, *choices, *(one for one in item.form.answers if not _is_solution(item.form.questions[0], one))]
         own = np.unique(np.concatenate([sketches.grams(text.tokens(part), n) for part in parts]))
         hashes.append(own)
         owners.append(np.full(len(own), place, np.int32))
@@ -226,6 +226,11 @@ def _grams(prose: Sequence[Item], asked: Sequence[tuple[str, list[str]]], n: int
     telling = np.repeat(_questions(starts, counts, owner, prose) <= SHARED, counts)
     every, owner = every[telling], owner[telling]
     return {"grams": every, "owners": owner, "counts": np.bincount(owner, minlength=len(prose)).astype(np.int32)}
+
+
+def _is_solution(question: str, answer: str) -> bool:
+    """Return whether an answer is a program: held to its syntax tree: its phrases are anybody's. Tests are not."""
+    return "assert" not in answer and any(map(text.program, (answer, question + answer)))
 
 
 def _questions(starts: Any, counts: Any, owner: Any, prose: Sequence[Item]) -> Any:

@@ -17,6 +17,7 @@ Cost: 1 ms a row for all but meaning, which embeds a row and the `CANDIDATES` sa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ from improve.curation.rows import Row
 
 OVERLAP = {8: 0.5, 13: 0.2}
 CONTAINED = 0.85
-NEAR = {"meaning": 0.70, "words": 0.62}
+NEAR = {"meaning": 0.72, "words": 0.62}
 CROWDED = 0.93
 """Bar of MinHash and meaning where a suite's own questions crowd (`index.crowded`)."""
 CANDIDATES = 3
@@ -165,7 +166,14 @@ def _by_meaning(
     measure = "meaning" if model else "words"
     bar = bars.over(NEAR[measure])
     # What shares too few words cannot reach the bar, however alike it means.
-    near = [[one for one in some if one.held >= bar[one.item] ** 2] for some in near]
+    near = [
+        [
+            one
+            for one in some
+            if one.held >= bar[one.item] ** 2 and not other_numbers(index.prose[one.item], _asked(row))
+        ]
+        for row, some in zip(rows, near, strict=True)
+    ]
     wanted = [place for place, some in enumerate(near) if some]
     if model and wanted:
         told = model.transform([_asked(rows[place]) for place in wanted])
@@ -182,6 +190,13 @@ def _by_meaning(
         if scores[best] >= bar[near[place][best].item]:
             found[place] = Match(measure, scores[best], index.items[near[place][best].item])
     return found
+
+
+def other_numbers(sample: str, row: str) -> bool:
+    """Return whether a row lacks more than half of a sample's numbers: a sum with others is another question."""
+    own = Counter(word for word in text.tokens(sample) if word[0].isdigit())
+    shared = own & Counter(word for word in text.tokens(row) if word[0].isdigit())
+    return own.total() > 1 and 2 * shared.total() < own.total()
 
 
 def _asked(row: Row) -> str:

@@ -37,7 +37,8 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _TRAIL = re.compile(
-    r"\s*(?:\n\s*(?:a|answer|output|response|assistant|options|choices)\s*:|let's think step by step\.?)\s*\**\s*$",
+    r"\s*(?:\n\s*(?:(?:a|answer|output|response|assistant)\s*:|(?:options|choices)\s*:?)|let's think step by step\.?)"
+    r"\s*\**\s*$",
     re.IGNORECASE,
 )
 _CHOICE = re.compile(r"^[ \t]*(?:\(?[A-Ja-j][).:]|\(?\d{1,2}[).]|[-*•])[ \t]+(?=\S)(.*)$", re.MULTILINE)

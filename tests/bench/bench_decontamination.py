@@ -62,7 +62,7 @@ def copies(items: list[Item], dice: Dice, each: int) -> list[tuple[str, str, Ite
     for kind in (*PROSE, "renamed"):
         made: list[Any] = []
         for item in dice.some(items, min(len(items), 40 * each)):
-            exact_alone = item.form.exact and kind in ("wrapped", "reworded", "retold")
+            exact_alone = item.form.exact and kind in ("wrapped", "reworded", "retold", "renamed")
             row = None if exact_alone or len(made) >= each else planted(item, kind, dice)
             if row is not None:
                 made.append((kind, item.suite.partition(":")[0], item, row))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from curating import done, stored
-from planted_copies import planted
+from planted_copies import PROSE, planted
 
 from harness import registry
 from harness.dice import Dice
@@ -150,3 +150,31 @@ def test_no_recipe_trains_without_decontamination() -> None:
             curation.require(bad)
     with pytest.raises(UsageError, match="no step named"):
         curation.require(["improve.finetun"])
+
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="no benchmark data beside the checkout")
+def test_prose_copies_are_found_and_clean_rows_stay(place: Path) -> None:
+    """The bench's figures on a part of the suites, by words alone: see tests/bench/bench_decontamination.py."""
+    import sys
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+    from bench_decontamination import clean
+
+    dice, suites = Dice("decontaminate", 5), ["gsm8k", "adversarial:truthfulqa", "formatting"]
+    drawn = dice.some(list(kept_out.gather(suites, DATA).items), 400)
+    found = {}
+    for kind in PROSE:
+        made = [row for item in drawn if (row := planted(item, kind, dice)) is not None][:60]
+        kept, _, report, _ = held(place, made, suites, data=str(DATA))
+        found[kind] = 1 - len(kept) / len(made)
+        if kind in ("verbatim", "recased", "reordered"):
+            assert report["dropped"] == {"exact": len(made)}, kind
+    assert min(found.values()) >= 0.9 and sum(found.values()) / len(found) >= 0.95, found
+    rows = [row for source, row in clean(DATA, dice, 500) if source == "gsm8k train"]
+    kept, dropped, _, _ = held(place, rows, suites, data=str(DATA))
+    assert len(dropped) <= 5, [one["prompt"] for one in dropped]
