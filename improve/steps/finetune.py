@@ -64,9 +64,12 @@ class Finetuning(Step):
         found = record.facts("improve.finetune", self.version, wanted.model_dump())
         found |= {"seed": wanted.seed, "base": {"name": place, "digest": base.digest, "context": base.n_ctx}}
         found |= {"data": {"artifact": dataset.id, "digest": dataset.digest, **plan.report()}, "device": asdict(where)}
-        outcome = {key: value for key, value in asdict(trained).items() if key not in ("adapter", "held_out")}
+        outcome = {
+            key: value for key, value in asdict(trained).items() if key not in ("adapter", "is_first", "held_out")
+        }
         found |= {"training": {**outcome, "loading_seconds": loading}, "held_out_loss": dict(trained.held_out)}
-        _finish(trained.adapter, found, plan, given, context)
+        if trained.is_first:
+            _finish(trained.adapter, found, plan, given, context)
         context.progress(1.0, trained.over_fitting or f"loss {trained.loss:.3f}")
         return trained.adapter
 
@@ -75,8 +78,6 @@ def _finish(
     folder: Path, found: Mapping[str, Any], plan: Plan, given: Sequence[rows.Row], context: StepContext
 ) -> None:
     """Write everything beside the weights."""
-    if not folder.is_dir():
-        return  # another process of the same training writes it
     record.write(folder, found)
     (context.scratch / "log.jsonl").replace(folder / "log.jsonl")
     by_id = {str(row["id"]): row for row in given}

@@ -39,11 +39,13 @@ class Observer(TrainerCallback):  # type: ignore[misc]
         self._best: dict[str, Any] = {}
         self._booked = time.monotonic()
         self._gpus = 0
+        self._is_first = True
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Begin the clock."""
         self._booked = time.monotonic()
         self._gpus = 0 if args.use_cpu else int(args.world_size)
+        self._is_first = bool(state.is_world_process_zero)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Write the entry down, then apply the rules: what broke a training must be in its log."""
@@ -83,7 +85,8 @@ class Observer(TrainerCallback):  # type: ignore[misc]
         Raises:
             UsageError: a weight is not finite, or no weight has changed.
         """
-        self._book(force=True)
+        if self._is_first:
+            self._book(force=True)
         weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
         for name, weight in weights.items():
             if name in self._best:

@@ -43,6 +43,8 @@ class Trained:
     """What a training came to."""
 
     adapter: Path
+    is_first: bool
+    """Whether this is the process that writes, of several that train together."""
     steps: int
     seconds: float
     tokens: int
@@ -80,6 +82,7 @@ def train(base: Loaded, plan: Plan, parameters: Finetune, where: Device, context
     tail = losses[-max(1, len(losses) // 10) :]
     return Trained(
         adapter=adapter,
+        is_first=trainer.is_world_process_zero(),
         steps=int(trainer.state.global_step),
         seconds=time.monotonic() - started,
         tokens=int(trainer._total_train_tokens),
