@@ -121,6 +121,7 @@ class Context(StepContext):
 
     def __init__(self, bench: Workbench, key: str, scratch: Path) -> None:
         self.bench, self.key, self.scratch = bench, key, scratch
+        self.cache = bench.database.folder / "cache"
         self.done, self.note = 0.0, ""
         self._models: dict[str, Ledger] = {}
         self._journal = Journal(bench.database, f"loop {bench.loop}")
