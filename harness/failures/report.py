@@ -104,7 +104,7 @@ def notes(found: Analysis) -> list[str]:
     if taxonomy and str(taxonomy.params.get("grouping", "")).startswith("signatures"):
         why = str(taxonomy.params["grouping"]).partition(": ")[2]
         told.append(f"causes are signature classes, not clusters: {why}")
-        if found.found.how == "assigned" and len(found.failures) >= FEW:
+        if why.startswith("fewer") and found.found.how == "assigned" and len(found.failures) >= FEW:
             told.append(f"{len(found.failures)} failures are enough to cluster: --refit")
     if refit_due(found):
         away = len(found.members(UNASSIGNED))
