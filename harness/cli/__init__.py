@@ -7,7 +7,21 @@ import sys
 import typer
 
 from harness import __version__
-from harness.cli import baseline, bench, compare, doctor, evaluate, failures, gate, listing, query, rescore, sandbox, show, watch
+from harness.cli import (
+    baseline,
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    failures,
+    gate,
+    listing,
+    query,
+    rescore,
+    sandbox,
+    show,
+    watch,
+)
 
 app = typer.Typer(
     name="harness",
