@@ -108,6 +108,10 @@ def _habits(cases: Sequence[Case]) -> set[tuple[str, str, str]]:
     }
 
 
+NOUNS = {"words": "phrase", "calls": "call", "truth": "verdict"}
+"""Kinds of answers that are no word after "a"."""
+
+
 def _kinds(case: Case, family: str) -> tuple[str, str]:
     if family == "code":
         return "code", "code" if case.text.strip() else "empty"
@@ -120,6 +124,7 @@ def _kinds(case: Case, family: str) -> tuple[str, str]:
 
 
 def _compare(expected: str, came: str) -> list[str]:
+    expected, came = NOUNS.get(expected, expected), NOUNS.get(came, came)
     if expected == came:
         return [f"Another {expected} than the one expected"]
     return [f"Expected a {expected}, got {'nothing' if came in ('none', 'empty') else f'a {came}'}"]

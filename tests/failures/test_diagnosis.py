@@ -26,7 +26,7 @@ TOLD: list[tuple[Case, str, Mapping[str, str]]] = [
     (wrong("Where?", "Mirel", "x", text="so it goes " * 90), "repeats itself", {"text": "loop"}),
     (wrong("Where is it then?", "M", "x", text="это совсем не то"), "another script", {"text": "other script"}),
     (wrong("W?", "5", None, text="We first take the", mode="unparsed"), "breaks off", {"text": "breaks off"}),
-    (wrong("How many?", "12", "a lot"), "expected a number, got a words", {"expected": "number", "came": "words"}),
+    (wrong("How many?", "12", "a lot"), "expected a number, got a phrase", {"expected": "number", "came": "words"}),
     (wrong("How many?", "12", "3", finish="length"), "token limit", {"finish": "length"}),
     (wrong("Which?", "B", "C", choices=("a", "b", "c")), "another letter", {"family": "choice", "letter": "neighbour"}),
     (
@@ -95,7 +95,8 @@ VOCABULARY = {
         *PHRASES.values(), *MODES.values(), *STATES.values(), *families.CALL_PHRASES.values(), *programs.EXCEPTIONS,
         *(value for values in VALUES.values() for value in values),
         *(kind.replace("_", " ") for kind in constraints.KINDS),
-        "Another than the one expected. Expected a, got a nothing. Cut off by the token limit. Reasoning never ended."
+        "Another than the one expected. Expected a, got a nothing phrase call verdict. Cut off by the token limit."
+        " Reasoning never ended."
         " The program ran and returned another result than the test wants. What the program returned cannot be used: an"
         " exception. The program raised. It fails of the tests. The program is one line has a several loops loop only"
         " calls others branches without. The tool call is wrong. Violated rules of form. Right content without the"
