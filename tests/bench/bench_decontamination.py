@@ -99,6 +99,14 @@ def main() -> None:
             print(f"missed {kind} {suite}: {row['prompt'][:150]!r} of {item.form.questions[0][:100]!r}")
     for key, counts in sorted(table.items(), key=lambda one: (one[0][0], one[1]["n"])):
         print(f"{key[0]:10} {key[1]:12} {1 - counts['missed'] / counts['n']:6.3f}  {dict(counts)}")
+    whole: Counter[str] = Counter()
+    for (kind, group), counts in table.items():
+        if group == "prose":
+            for name in ("all kinds", "paraphrases" if kind in ("wrapped", "reworded", "retold") else "other kinds"):
+                whole[name] += counts["n"]
+                whole[f"{name} missed"] += counts["missed"]
+    for name in ("all kinds", "paraphrases", "other kinds"):
+        print(f"prose, {name}: {1 - whole[f'{name} missed'] / whole[name]:.4f} of {whole[name]} found")
     hits: Counter[str] = Counter()
     for place, (source, row) in enumerate(others, start=len(rows)):
         if match := found.get(place):

@@ -16,6 +16,8 @@ from harness.dice import Dice
 from improve.curation import text
 from improve.curation.kept_out import Item
 
+SHORTEST = 4
+"""Words of a question below which everybody asks it ("hi there")."""
 LETTERS = "ABCDEFGHIJ"
 PROSE = ("verbatim", "recased", "reordered", "wrapped", "reworded", "retold")
 TABLE = """
@@ -52,6 +54,8 @@ def planted(item: Item, kind: str, dice: Dice) -> dict[str, str] | None:
     question, choices, answer = item.form.questions[0], list(item.form.choices), (item.form.answers or ("",))[0]
     if kind == "renamed":
         return _renamed(item)
+    if len(question.split()) < SHORTEST:
+        return None
     if kind == "reordered":
         if len(choices) < 2:
             return None
@@ -73,7 +77,9 @@ def planted(item: Item, kind: str, dice: Dice) -> dict[str, str] | None:
 
 def _recased(told: str, dice: Dice) -> str:
     change: Callable[[str], str] = dice.one((str.upper, str.lower, str.title))
-    marks = re.sub(r"(?<!\b[QqAa])[,;:](?=\s)", "", change(told.removesuffix("\nA:")))
+    marks = re.sub(
+        r"[,;](?=\s)|(?<!\b[QqAa])(?<!(?i:question))(?<!(?i:options)):(?=\s)", "", change(told.removesuffix("\nA:"))
+    )
     return re.sub(r" +", "  ", marks).rstrip(".?!") + " ?!"
 
 
