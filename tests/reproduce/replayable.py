@@ -1,6 +1,6 @@
 """Writes recorded outputs that `replay:` cannot pair by itself as files that it can: by the ids of our samples.
 
-    python tests/reproduce/recordings.py FOLDER        -> FOLDER/gsm8k-gemma-2-2b-it.jsonl.gz, ..
+    python tests/reproduce/replayable.py FOLDER        -> FOLDER/gsm8k-gemma-2-2b-it.jsonl.gz, ..
     harness eval replay:FOLDER/gsm8k-gemma-2-2b-it.jsonl.gz --suite gsm8k:zeroeval --data DATA
 
 ZeroEval's GSM8K, HELM's MMLU (nine subjects) and the IFEval authors' GPT-4: the texts as they were recorded, one line a
