@@ -64,7 +64,7 @@ class SuiteReport:
 
 def reports(database: Database, run_id: str) -> list[SuiteReport]:
     """Return the report of every suite of a run, in the order of their names."""
-    return [_report(database, run_id, wanted) for wanted in read.run_suites(database, run_id)]
+    return [_report(database, run_id, wanted) for wanted in read.run_suites(database, run_id).values()]
 
 
 def _report(database: Database, run_id: str, wanted: Mapping[str, Any]) -> SuiteReport:

@@ -129,7 +129,7 @@ def compare(
         known = {tag for pairs in found for each in pairs.tags for tag in each}
         raise UsageError(f"no sample has a tag {by!r}", nearest(by, known), "type: --by none")
     wholes = _adjusted([_line(pairs.suite, pairs, alpha) for pairs in found], stats.holm, alpha)
-    has = [{row["suite"] for row in read.run_suites(database, run["run_id"])} for run in sides]
+    has = [set(read.run_suites(database, run["run_id"])) for run in sides]
     return Comparison(
         reference=sides[0],
         candidate=sides[1],

@@ -113,7 +113,7 @@ def paired(
     runs = [read.run(database, named) for named in (reference, candidate)]
     if runs[0]["run_id"] == runs[1]["run_id"]:
         raise UsageError(f"the same run twice, {runs[0]['run_id']!r}", "two runs", "type: harness list runs")
-    wanted = [{row["suite"]: row for row in read.run_suites(database, run["run_id"])} for run in runs]
+    wanted = [read.run_suites(database, run["run_id"]) for run in runs]
     common = sorted(set(wanted[0]) & set(wanted[1])) if suites is None else list(dict.fromkeys(suites))
     for run, known in zip(runs, wanted, strict=True):
         if missing := [name for name in common if name not in known]:

@@ -21,7 +21,6 @@ from typing import Any
 
 from harness.compare.pairs import declared_metric
 from harness.compare.values import level, points
-from harness.errors import UsageError, nearest
 from harness.failures.cases import asked, options
 from harness.store import Database, read
 from harness.types import Metric
@@ -51,13 +50,8 @@ def questions(
     Raises:
         UsageError: a suite that the run lacks; tells the nearest.
     """
-    wanted = {row["suite"]: row for row in read.run_suites(database, run_id)}
-    for name in suites or ():
-        if name not in wanted:
-            what = f"run {run_id!r} has no suite {name!r}"
-            raise UsageError(what, nearest(name, wanted), f"type: harness show {run_id}")
-    chosen = sorted(wanted if suites is None else set(suites))
-    return [question for name in chosen for question in _of_suite(database, run_id, wanted[name], split)]
+    wanted = read.run_suites(database, run_id, suites)
+    return [question for row in wanted.values() for question in _of_suite(database, run_id, row, split)]
 
 
 def value(metric: Metric, found: Sequence[Mapping[str, Any]]) -> float | None:

@@ -22,7 +22,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.compare.pairs import declared_metric
-from harness.errors import UsageError, nearest
 from harness.failures.case import Case
 from harness.store import Database, read
 from harness.types import Metric
@@ -45,13 +44,8 @@ def cases(database: Database, run_id: str, split: str = "all", suites: Sequence[
     Raises:
         UsageError: a suite that the run lacks; tells the nearest.
     """
-    wanted = {row["suite"]: row for row in read.run_suites(database, run_id)}
-    for name in suites or ():
-        if name not in wanted:
-            what = f"run {run_id!r} has no suite {name!r}"
-            raise UsageError(what, nearest(name, wanted), f"type: harness show {run_id}")
-    chosen = wanted if suites is None else dict.fromkeys(suites)
-    found = [case for name in chosen for case in _of_suite(database, run_id, wanted[name], split)]
+    wanted = read.run_suites(database, run_id, suites)
+    found = [case for row in wanted.values() for case in _of_suite(database, run_id, row, split)]
     return sorted(found, key=lambda case: case.key)
 
 

@@ -69,8 +69,8 @@ def suspects(database: Database, run_ids: Sequence[str], split: str = "all", alp
     named = dict.fromkeys(read.run(database, run_id)["run_id"] for run_id in run_ids)
     suites: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for run_id in named:
-        for row in read.run_suites(database, run_id):
-            suites[row["suite"]].append(row)
+        for name, row in read.run_suites(database, run_id).items():
+            suites[name].append(row)
     found, rows = list[tuple[str, Agreement]](), dict[tuple[str, str], Mapping[str, Any]]()
     for suite, wanted in sorted(suites.items()):
         if len(wanted) > 1:

@@ -59,18 +59,14 @@ class Scope:
         """
         if split not in SPLITS:
             raise UsageError(f"no split {split!r}", nearest(split, SPLITS), "type: --split all")
-        known = [row["suite"] for row in read.run_suites(database, run_id)]
+        known = read.run_suites(database, run_id, suites or None)
         if not known:
             raise UsageError(f"run {run_id!r} has no suite", "a run with answers", "type: harness list runs")
-        for name in suites or ():
-            if name not in known:
-                what = f"run {run_id!r} has no suite {name!r}"
-                raise UsageError(what, nearest(name, known), f"type: harness show {run_id}")
-        return Scope(database, split, tuple(sorted(set(suites or known))), judge, progress)
+        return Scope(database, split, tuple(known), judge, progress)
 
     def failures(self, run_id: str) -> tuple[list[Case], list[Diagnosis]]:
         """Return the failures of a run with their diagnoses, sorted by key; of the suites that it has."""
-        known = {row["suite"] for row in read.run_suites(self.database, run_id)}
+        known = read.run_suites(self.database, run_id)
         self.tell("reading failures", 0.0)
         found = cases(self.database, run_id, self.split, [name for name in self.suites if name in known])
         self.tell("running wrong programs again", 0.0)
@@ -137,7 +133,7 @@ class Scope:
         return row["records"] > row["faults"] and set(self.suites) <= set(row["suites"] or ())
 
     def _refused(self, other: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-        lacks = set(self.suites) - {row["suite"] for row in read.run_suites(self.database, other["run_id"])}
+        lacks = set(self.suites) - set(read.run_suites(self.database, other["run_id"]))
         why = trends.refused(self.database, other["run_id"], run["run_id"], self.suites)
         told = [f"{name}: it has no such suite" for name in sorted(lacks)]
         return "; ".join(told + [f"{name}: {reason}" for name, reason in why.items()])

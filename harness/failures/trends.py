@@ -108,7 +108,7 @@ def answers(
     """  # fmt: skip
     states = {case.key: found.cause for case, found in zip(cases, assignments, strict=True)}
     if suites is None:
-        suites = [row["suite"] for row in read.run_suites(database, run_id)]
+        suites = list(read.run_suites(database, run_id))
     found = []
     for suite in sorted(set(suites)):
         for row in result_rows(database, run_id, suite, split):
@@ -122,7 +122,7 @@ def answers(
 def refused(database: Database, before: str, after: str, suites: Iterable[str] | None = None) -> dict[str, str]:
     """Return suite -> why two runs may not be compared on it, for the suites that both have (of `suites`)."""
     runs = [read.run(database, run_id) for run_id in (before, after)]
-    rows = [{row["suite"]: row for row in read.run_suites(database, run["run_id"])} for run in runs]
+    rows = [read.run_suites(database, run["run_id"]) for run in runs]
     common = sorted(set(rows[0]) & set(rows[1]) & set(rows[0] if suites is None else suites))
     fatal = {name: [d for d in differences(runs, [side[name] for side in rows]) if d.fatal] for name in common}
     return {

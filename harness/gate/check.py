@@ -104,7 +104,7 @@ def _by_itself(wanted: SuitePolicy) -> bool:
 
 
 def _stored_suites(database: Database, run_id: str | None) -> dict[str, dict[str, Any]]:
-    return {} if run_id is None else {row["suite"]: row for row in read.run_suites(database, run_id)}
+    return {} if run_id is None else read.run_suites(database, run_id)
 
 
 def _lacks(place: str, run_id: str, name: str, known: Mapping[str, Any]) -> None:

@@ -95,7 +95,7 @@ def asked(config: EvalConfig) -> dict[str, int]:
 def recorded(database: Database, run_id: str) -> dict[str, int]:
     """Return suite -> samples of a stored run."""
     attempts = read.run(database, run_id)["config"]["samples"]
-    return {row["suite"]: row["wanted"] // attempts for row in read.run_suites(database, run_id)}
+    return {name: row["wanted"] // attempts for name, row in read.run_suites(database, run_id).items()}
 
 
 def lines(policy: Policy, database: Database, wanted: Mapping[str, int], loop: str = "") -> list[Row]:

@@ -53,7 +53,7 @@ def gather(
     """
     run = read.run(database, candidate)
     split = "test" if sealed else split
-    rows = {row["suite"]: row for row in read.run_suites(database, run["run_id"])}
+    rows = read.run_suites(database, run["run_id"])
     published = {name: (figures.load(path), path) for name, path in figures.files(policy, folder)}
     references = stored_references(database, policy)
     suites = {}
@@ -94,7 +94,7 @@ def stored_name(name: str, known: Mapping[str, Any]) -> str:
 
 
 def _has(database: Database, run_id: str, suite: str) -> bool:
-    return any(row["suite"] == suite for row in read.run_suites(database, run_id))
+    return suite in read.run_suites(database, run_id)
 
 
 def _suite(

@@ -88,13 +88,13 @@ class _Plan:
         references = stored_references(database, policy)
         self.reference = references.get("reference", "")
         pinned = [references[name] for name in ("reference", "previous") if name in references]
-        known = [{row["suite"] for row in read.run_suites(database, run)} for run in pinned]
+        known = [read.run_suites(database, run) for run in pinned]
         self.family = sum(suite in suites for suites in known for suite in self.names)
 
     def stage(self, suite: str, candidate: str, split: str) -> Stage | str:
         """Return what is fixed about a suite of a run, or why there is only the test at the end."""
         runs = [read.run(self.database, run) for run in (self.reference, candidate) if run]
-        rows = [{row["suite"]: row for row in read.run_suites(self.database, run["run_id"])} for run in runs]
+        rows = [read.run_suites(self.database, run["run_id"]) for run in runs]
         if len(runs) < 2 or suite not in self.names or suite not in rows[0]:
             return "there is no stored reference"
         if any(found.fatal for found in differences(runs, [each[suite] for each in rows])):

@@ -9,28 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import duckdb
-
 from harness.errors import UsageError, nearest
 from harness.store.connect import Database
 from harness.store.read import query
-from harness.store.rows import plain
-
-JSON_COLUMNS = frozenset({"model_facts", "engine", "settings", "host"})
+from harness.store.write import insert
 
 
 def add(database: Database, bench: Mapping[str, Any], measures: Iterable[Mapping[str, Any]]) -> None:
     """Store one bench with all its measurements in one transaction. Keys are columns (`migrations/002_benches.sql`)."""
     with database.write() as connection:
-        _insert(connection, "bench_runs", bench)
+        insert(connection, "bench_runs", bench)
         for measure in measures:
-            _insert(connection, "benches", {"bench_id": bench["bench_id"], **measure})
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
-    columns = ", ".join(f"?::JSON AS {name}" if name in JSON_COLUMNS else f"? AS {name}" for name in row)
-    values = [plain(value) if name in JSON_COLUMNS else value for name, value in row.items()]
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", values)
+            insert(connection, "benches", {"bench_id": bench["bench_id"], **measure})
 
 
 def speeds(database: Database, model: str | None = None, bench_id: str | None = None) -> list[dict[str, Any]]:

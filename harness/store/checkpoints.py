@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.store.connect import Database
 from harness.store.read import query
-from harness.store.rows import clean, now
+from harness.store.rows import now
+from harness.store.write import insert
 
 COLUMNS = (
     "folder", "path", "kind", "step", "digest", "conditions", "run_id", "gate_id", "outcome", "exit_code", "error",
@@ -25,16 +26,12 @@ def add(database: Database, **columns: Any) -> None:
     """
     if unknown := sorted(set(columns) - set(COLUMNS)):
         raise TypeError(f"the table checkpoints has no column {unknown[0]!r}")
-    row = {**columns, "judged_at": now()}
-    names = ", ".join(f"? AS {name}" for name in row)
-    values = [clean(value) if isinstance(value, str) else value for value in row.values()]
     with database.write() as connection:
-        connection.execute(f"INSERT INTO checkpoints BY NAME SELECT {names}", values)
+        insert(connection, "checkpoints", {**columns, "judged_at": now()})
 
 
 def known(database: Database, conditions: str) -> dict[str, dict[str, Any]]:
     """Return digest -> row of all that was judged under these conditions; nothing in a file from before checkpoints."""
-    if not query(database, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'checkpoints'"):
-        return {}
-    found = query(database, "SELECT * FROM checkpoints WHERE conditions = ? ORDER BY judged_at, rowid", [conditions])
+    sql = "SELECT * FROM checkpoints WHERE conditions = ? ORDER BY judged_at, rowid"
+    found = query(database, sql, [conditions], since="checkpoints")
     return {row["digest"]: row for row in found}

@@ -59,13 +59,12 @@ class Curves:
 
 def points(database: Database, step_key: str) -> Points:
     """Return curve -> (step, value) in the order of the steps, of the latest execution of a key; {} where none is."""
-    if not query(database, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'curves'"):
-        return {}
     found = query(
         database,
         "SELECT curve, step, value FROM curves WHERE step_key = ? AND started_at ="
         " (SELECT max(started_at) FROM curves WHERE step_key = ?) ORDER BY curve, step",
         [step_key, step_key],
+        since="curves",
     )
     curves: Points = {}
     for row in found:

@@ -14,18 +14,19 @@ Cost: one short access each; 14,000 members are one statement.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
-
-import duckdb
 
 from harness.store import read
 from harness.store.connect import Database
-from harness.store.rows import clean, now, plain
+from harness.store.rows import now
+from harness.store.write import insert
 
 MEMBER = ("suite", "sample_id", "attempt", "cause_id", "similarity", "novel", "x", "y")
 """Columns of a member beside its taxonomy and run."""
 HEAD = "taxonomy_id, embedder, seed, split, suites, parent, silhouette, stability, params, n, made_at"
 """Columns of a taxonomy without its state."""
+_query = partial(read.query, since="taxonomies")
 
 
 def add_taxonomy(
@@ -39,11 +40,11 @@ def add_taxonomy(
     with database.write() as connection:
         if read.rows(connection, "SELECT 1 FROM taxonomies WHERE taxonomy_id = ?", [taxonomy_id]):
             return
-        _insert(connection, "taxonomies", {"made_at": now(), **row, "params": plain(row.get("params") or {})})
+        insert(connection, "taxonomies", {"made_at": now(), **row, "params": row.get("params") or {}})
         for place, cause in enumerate(causes):
-            _insert(connection, "causes", {"taxonomy_id": taxonomy_id, "place": place, **cause})
+            insert(connection, "causes", {"taxonomy_id": taxonomy_id, "place": place, **cause})
         for descent in descents:
-            _insert(connection, "descents", {"taxonomy_id": taxonomy_id, **descent})
+            insert(connection, "descents", {"taxonomy_id": taxonomy_id, **descent})
 
 
 def taxonomy(database: Database, taxonomy_id: str) -> dict[str, Any] | None:
@@ -116,7 +117,7 @@ def cause_ids(database: Database) -> list[str]:
 def set_name(database: Database, cause_id: str, label: str) -> None:
     """Give a cause a person's name; the same cause again renames it."""
     with database.write() as connection:
-        _insert(connection, "cause_names", {"cause_id": cause_id, "label": label, "named_at": now()})
+        insert(connection, "cause_names", {"cause_id": cause_id, "label": label, "named_at": now()})
 
 
 def names(database: Database) -> dict[str, str]:
@@ -131,7 +132,7 @@ def add_critiques(database: Database, judge: str, critiques: Mapping[str, str]) 
     with database.write() as connection:
         for key, critique in critiques.items():
             row = {"key": key, "judge": judge, "critique": critique, "asked_at": now()}
-            _insert(connection, "critiques", row)
+            insert(connection, "critiques", row)
 
 
 def critiques(database: Database, judge: str, keys: Collection[str]) -> dict[str, str]:
@@ -143,23 +144,3 @@ def critiques(database: Database, judge: str, keys: Collection[str]) -> dict[str
         [judge, list(keys)],
     )
     return {str(row["key"]): str(row["critique"]) for row in found}
-
-
-def _query(database: Database, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
-    if not database.exists:
-        return []
-    with database.read() as connection:
-        if not read.rows(connection, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'taxonomies'"):
-            return []  # a schema from before failures
-        return read.rows(connection, sql, parameters)
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
-    columns = ", ".join(f"? AS {name}" for name in row)
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", [_tidy(value) for value in row.values()])
-
-
-def _tidy(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    return [_tidy(part) for part in value] if isinstance(value, list | tuple) else value

@@ -14,6 +14,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -21,9 +22,11 @@ import duckdb
 from harness.errors import UsageError, nearest
 from harness.store import read
 from harness.store.connect import Database
-from harness.store.rows import clean, now, plain
+from harness.store.rows import now
+from harness.store.write import insert
 from harness.types import Check, Verdict
 
+_query = partial(read.query, since="gates")
 COLUMNS = frozenset({
     "candidate", "model", "model_digest", "reference", "policy", "policy_digest", "policy_text", "outcome",
     "exit_code", "split", "sealed", "way", "loop", "alpha", "note", "decided_at",
@@ -57,9 +60,9 @@ def add(
     with database.write() as connection:
         if guard is not None:
             guard(connection)
-        _insert(connection, "gates", own | columns)
+        insert(connection, "gates", own | columns)
         for place, check in enumerate(verdict.checks):
-            _insert(connection, "checks", {"gate_id": gate_id, "place": place, **_check_row(check)})
+            insert(connection, "checks", {"gate_id": gate_id, "place": place, **_check_row(check)})
     return gate_id
 
 
@@ -113,7 +116,7 @@ def set_baseline(database: Database, name: str, run_id: str, note: str = "") -> 
         what = f"{name!r} is the id of a run"
         raise UsageError(what, "a name that is not: it would hide the run", "type: --name main")
     with database.write() as connection:
-        _insert(connection, "baselines", {"name": name, "run_id": run["run_id"], "note": note, "set_at": now()})
+        insert(connection, "baselines", {"name": name, "run_id": run["run_id"], "note": note, "set_at": now()})
 
 
 def baselines(database: Database) -> list[dict[str, Any]]:
@@ -153,23 +156,8 @@ def _also(expected: str, named: str, known: list[str]) -> str:
     return f"{expected}; baselines, {nearest(named, known)}" if known else expected
 
 
-def _query(database: Database, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
-    if not database.exists:
-        return []
-    with database.read() as connection:
-        if not read.rows(connection, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'gates'"):
-            return []  # a schema from before gates
-        return read.rows(connection, sql, parameters)
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
-    columns = ", ".join(f"? AS {name}" for name in row)
-    values = [clean(value) if isinstance(value, str) else value for value in row.values()]
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", values)
-
-
 def _check_row(check: Check) -> dict[str, Any]:
-    return {**vars(check), "numbers": plain(check.numbers)}
+    return dict(vars(check))
 
 
 def _check_from(row: Mapping[str, Any]) -> Check:

@@ -23,11 +23,16 @@ def rows(
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def query(database: Database, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
-    """Return the rows of a query in an access of its own; nothing when there is no database yet."""
+def query(database: Database, sql: str, parameters: list[Any] | None = None, since: str = "") -> list[dict[str, Any]]:
+    """Return the rows of a query in an access of its own; nothing when there is no database yet.
+
+    `since`: a table that later schemas brought; nothing, too, in a file from before it.
+    """
     if not database.exists:
         return []
     with database.read() as connection:
+        if since and not rows(connection, "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [since]):
+            return []
         return rows(connection, sql, parameters)
 
 
@@ -122,7 +127,15 @@ def run(database: Database, named: str) -> dict[str, Any]:
     return {k: json.loads(v) if k in ("model_facts", "engine", "config", "host") else v for k, v in found[0].items()}
 
 
-def run_suites(database: Database, run_id: str) -> list[dict[str, Any]]:
-    """Return what a run wants of each suite, with `metrics` parsed."""
+def run_suites(database: Database, run_id: str, suites: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Return suite -> what a run wants of it, with `metrics` parsed, sorted; of `suites` where given.
+
+    Raises:
+        UsageError: one of `suites` is none of the run's; tells the nearest.
+    """
     found = query(database, "SELECT * FROM run_suites WHERE run_id = ? ORDER BY suite", [run_id])
-    return [{**row, "metrics": json.loads(row["metrics"])} for row in found]
+    known = {row["suite"]: {**row, "metrics": json.loads(row["metrics"])} for row in found}
+    if lacking := sorted(set(suites or ()) - set(known)):
+        what = f"run {run_id!r} has no suite {lacking[0]!r}"
+        raise UsageError(what, nearest(lacking[0], known), f"type: harness show {run_id}")
+    return {name: row for name, row in known.items() if suites is None or name in suites}

@@ -16,7 +16,7 @@ import duckdb
 
 from harness.hashing import canonical
 from harness.store.connect import Database
-from harness.store.rows import arrow_schema, completion_row, now, record_row, sample_row, score_row
+from harness.store.rows import arrow_schema, clean, completion_row, now, plain, record_row, sample_row, score_row
 from harness.types import Completion, Record, Request, Run, Sample
 
 FLUSH_ROWS = 512
@@ -121,6 +121,20 @@ def _unknown(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[
     }
     connection.unregister("batch")
     return [row for row in rows if row[key] not in known]
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
+    """Insert one row: mappings as JSON, text without what a database refuses. For tables that grow by few rows."""
+    columns = ", ".join(f"{'?::JSON' if isinstance(value, Mapping) else '?'} AS {name}" for name, value in row.items())
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", [_tidy(value) for value in row.values()])
+
+
+def _tidy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [_tidy(part) for part in value]
+    return clean(value) if isinstance(value, str) else value
 
 
 def add_samples(database: Database, samples: Iterable[Sample], chunk: int = 20_000) -> None:
