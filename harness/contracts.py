@@ -265,9 +265,20 @@ class Step(ABC):
     version: ClassVar[str]
     kind: ClassVar[ArtifactKind] = "dataset"
     """What it makes."""
+    takes: ClassVar[tuple[ArtifactKind, ...]] = ("dataset",)
+    """What a recipe hands it: the newest artifact of each kind, of datasets all that are at hand."""
+    seeded: ClassVar[bool] = False
+    """Whether `seed` is among its parameters: every round of a loop draws anew."""
     alone: ClassVar[bool] = False
     """Whether it runs in a process of its own: whatever trains or holds an accelerator. It cannot ask a model then."""
 
     @abstractmethod
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the output into `context.scratch` and return the file or folder to keep."""
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Raise UsageError for parameters that cannot be right, before anything is paid for."""
+
+    def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
+        """Return what it will take at most, by kind (`calls`, `tokens`, `steps`); nothing where nobody can say."""
+        return {}

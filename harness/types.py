@@ -287,14 +287,14 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Round:
-    """One lap of the improvement loop."""
+    """One lap of the loop: began with `model`, trained on `rows`; `candidate` is an artifact, `accepted` None meanwhile."""
 
     number: int
-    verdict_before: Verdict
-    clusters: tuple[Cluster, ...]
-    steps: tuple[str, ...]
-    candidate: str
-    verdict_after: Verdict | None = None
+    model: str
+    verdict_before: Outcome
+    rows: int = 0
+    candidate: str = ""
+    verdict_after: Outcome | None = None
     accepted: bool | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
     why: str = ""

@@ -32,8 +32,8 @@ from harness.stats import Contrast, contrast, holm
 from harness.stats.power import needed, needed_by_se, needed_for_drop
 from harness.types import Check, Outcome, Verdict
 
-Targeted = Callable[[str, Mapping[str, str]], bool] | Collection[tuple[str, str, str]]
-"""Whether a sample (its suite, its tags) was aimed at; or the (suite, tag, value) that were."""
+Targeted = Callable[[str, str, Mapping[str, str]], bool] | Collection[tuple[str, str, str]]
+"""Whether a sample (its suite, id, tags) was aimed at; or the (suite, tag, value) that were."""
 MAX_FAULTS = 0.01
 """Share of a suite's samples that the candidate may leave without a score."""
 
@@ -56,7 +56,7 @@ def accept(
         return Verdict("ERROR", tuple(unsound), candidate, baseline, note=unsound[0].note)
     aimed, others = [], []
     for one in pairs:
-        hit = [_hit(targeted, one.suite, tags) for tags in one.tags]
+        hit = [_hit(targeted, one.suite, *sample) for sample in zip(one.ids, one.tags, strict=True)]
         sealed = [split == "test" for split in one.splits]
         aimed.append(scaled(one.within([a and s for a, s in zip(hit, sealed, strict=True)])))
         others.append(scaled(one.within([s and not a for a, s in zip(hit, sealed, strict=True)])))
@@ -79,9 +79,9 @@ def scaled(pairs: SuitePairs) -> SuitePairs:
     return replace(pairs, reference=tuple(map(turned, pairs.reference)), candidate=tuple(map(turned, pairs.candidate)))
 
 
-def _hit(targeted: Targeted, suite: str, tags: Mapping[str, str]) -> bool:
+def _hit(targeted: Targeted, suite: str, sample_id: str, tags: Mapping[str, str]) -> bool:
     if callable(targeted):
-        return targeted(suite, tags)
+        return targeted(suite, sample_id, tags)
     return any((suite, tag, value) in targeted for tag, value in tags.items())
 
 
@@ -104,7 +104,7 @@ def _superiority(pairs: Sequence[SuitePairs], alpha: float, margin: float, power
     """Return whether the targeted samples together got better."""
     found = _pooled(pairs, alpha)
     if found is None:
-        return Check("", "superiority", "ERROR", note="no sample of the `test` split carries a targeted tag")
+        return Check("", "superiority", "ERROR", note="no sample of the `test` split was aimed at")
     numbers = {**_numbers(found, alpha), "p": found.p_gain}
     outcome: Outcome = "PASS" if found.p_gain <= alpha else "FAIL" if found.p_drop <= alpha else "INCONCLUSIVE"
     note = f"{found.wins} wins, {found.losses} losses on {found.n} targeted samples, {found.method}"

@@ -129,6 +129,19 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, 
     connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", [_tidy(value) for value in row.values()])
 
 
+def update(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    values: Mapping[str, Any],
+    where: str,
+    parameters: Mapping[str, Any],
+) -> None:
+    """Change columns of rows; values as in `insert`. `where` names its `parameters` ($loop)."""
+    sets = ", ".join(f"{name} = ${name}_{'::JSON' if isinstance(v, Mapping) else ''}" for name, v in values.items())
+    given = {f"{name}_": _tidy(value) for name, value in values.items()}
+    connection.execute(f"UPDATE {table} SET {sets} WHERE {where}", {**given, **parameters})
+
+
 def _tidy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return plain(value)

@@ -46,6 +46,7 @@ class Dedup(Step):
 
     version = "1"
     kind: ClassVar = "dataset"
+    seeded: ClassVar = True
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows that stay."""

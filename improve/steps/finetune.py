@@ -37,6 +37,8 @@ class Finetuning(Step):
 
     version = "1"
     kind = "adapter"
+    takes = ("model", "dataset")
+    seeded = True
     alone = True
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:

@@ -75,6 +75,8 @@ class Generate(Step):
 
     version = "1"
     kind: ClassVar = "dataset"
+    takes: ClassVar = ("report",)
+    seeded: ClassVar = True
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows.

@@ -37,6 +37,7 @@ class Merging(Step):
 
     version = "1"
     kind = "model"
+    takes = ("adapter", "model")
     alone = True
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:

@@ -49,6 +49,7 @@ class Mix(Step):
 
     version = "1"
     kind: ClassVar = "dataset"
+    seeded: ClassVar = True
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the mixed rows.

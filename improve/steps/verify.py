@@ -70,6 +70,7 @@ class Verify(Step):
 
     version = "1"
     kind: ClassVar = "dataset"
+    seeded: ClassVar = True
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows that pass.

@@ -86,7 +86,7 @@ def test_no_suite_alone_would_have_been_accepted() -> None:
 
 
 def test_targets_may_be_a_function() -> None:
-    aimed = accept(rounds(9, 1), lambda name, tags: (name, *next(iter(tags.items()))) in AIMED, margin=0.05)
+    aimed = accept(rounds(9, 1), lambda name, _, tags: (name, *next(iter(tags.items()))) in AIMED, margin=0.05)
     assert aimed == accept(rounds(9, 1), AIMED, margin=0.05)
 
 
@@ -185,8 +185,8 @@ def test_what_cannot_be_trusted_decides_nothing(change: Mapping[str, object], sa
 
 
 def test_without_targets_or_without_others_nothing_is_accepted() -> None:
-    assert "targeted tag" in accept(rounds(9, 1), set()).note
-    assert "not targeted" in accept(rounds(9, 1), lambda name, tags: True).note
+    assert "aimed at" in accept(rounds(9, 1), set()).note
+    assert "not targeted" in accept(rounds(9, 1), lambda *_: True).note
     assert accept([], AIMED).outcome == "ERROR"
 
 
