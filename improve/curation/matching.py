@@ -10,7 +10,8 @@
 
 Procedural samples are held to the first alone. Where a suite's own questions crowd ("Write a function to find the
 perimeter of a square" beside "the area of a square") nearness says little, and `CROWDED` is asked for.
-The bars were set on copies and clean rows of other seeds than those of `tests/bench/bench_decontamination.py`.
+The bars were set on copies and rows that `tests/bench/bench_decontamination.py` draws with other seeds, of the same
+samples: they are fitted to these suites, and another suite may do worse.
 
 Cost: 1 ms a row for all but meaning, which embeds a row and the `CANDIDATES` samples that share its rare words.
 """

@@ -4,9 +4,10 @@
     dropped.jsonl   {.. the row .., "dropped": {"by": "improve.dedup", "reason": "exact", "of": "41.."}}
     report.json     {"step": "improve.dedup", "in": 900, "out": 871, "dropped": {"exact": 29}, "parameters": {..}}
 
-A row's id is a digest of what is trained on (prompt and completion, or messages), so that the same row has one id
-wherever it came from. `dropped.jsonl` holds what this step dropped, not what earlier ones did. Rows are plain mappings:
-each step reads what it knows and leaves the rest as it is.
+A row is a prompt and its completion, or messages of which the assistant said the last; curation and training read rows
+here, so that one place says it. Its id is a digest of what is trained on, so that the same row has one id wherever it
+came from; a line without an id is given it. `dropped.jsonl` holds what this step dropped, not what earlier ones did.
+Rows are plain mappings: each step reads what it knows and leaves the rest as it is.
 """
 
 from __future__ import annotations
@@ -72,13 +73,19 @@ def texts(row: Row) -> list[str]:
 
 
 def read(artifact: Artifact) -> list[Row]:
-    """Return the rows of a dataset artifact, in order; there may be none.
+    """Return the rows of a dataset artifact, as `at`."""
+    return at(Path(artifact.path))
+
+
+def at(place: Path) -> list[Row]:
+    """Return the rows of a dataset's folder, or of a file of rows, in the order of the file; there may be none.
 
     Raises:
-        UsageError: no dataset, a line that is no row.
+        UsageError: no such file, a line that is no row.
     """
-    path = Path(artifact.path) / ROWS if Path(artifact.path).is_dir() else Path(artifact.path)
+    path = place / ROWS if place.is_dir() else place
     try:
+        # Not splitlines: a row's text may hold U+2028.
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {str(path)!r}: {error}", f"a dataset with {ROWS}", "check the inputs") from error
@@ -128,9 +135,17 @@ def _row(path: Path, number: int, line: str) -> Row:
         row = json.loads(line)
     except ValueError as error:
         raise UsageError(f"{str(path)!r} line {number}: {error}", "one JSON object a line", "mend that line") from error
-    plain = isinstance(row, dict) and isinstance(row.get("prompt"), str) and isinstance(row.get("completion"), str)
-    turns = row.get("messages") if isinstance(row, dict) else None
-    if not plain and not (isinstance(turns, list) and turns and all(isinstance(turn, dict) for turn in turns)):
-        expected = "prompt and completion, or messages"
+    if not isinstance(row, dict) or not _is_row(row):
+        expected = "prompt and completion, or messages of which the assistant said the last"
         raise UsageError(f"{str(path)!r} line {number} is no training row", expected, "mend that line")
     return named(row)
+
+
+def _is_row(row: Row) -> bool:
+    if "messages" not in row:
+        return isinstance(row.get("prompt"), str) and isinstance(row.get("completion"), str)
+    turns = row["messages"]
+    if not isinstance(turns, list) or len(turns) < 2:
+        return False
+    told = all(isinstance(turn, dict) and isinstance(turn.get("role"), str) for turn in turns)
+    return told and turns[-1]["role"] == "assistant"

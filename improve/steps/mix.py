@@ -4,9 +4,10 @@
     parameters   {"replay": "primer", "ratio": 3.0, "per_cause": 200}     -> 600 targeted and 1,800 replayed rows
 
 The default of three replayed rows to one targeted is what kept skills at 0.99 in trials on `tiny` (without: 0.2). Rows
-to replay come from the other inputs, or from a procedural suite's `practice`, which are none of its samples. The order
-is seeded and spread evenly: every part of it holds both kinds in the same ratio, for trainers that keep the order.
-Where there are fewer rows to replay than wanted the report says so; where there is none, it is an error.
+to replay come from the further datasets first; the suite `replay` fills up what is wanting with rows of its `practice`,
+which are none of its samples. The order is seeded and spread evenly: every part of it holds both kinds in the same
+ratio, for trainers that keep the order. Where there are fewer rows to replay than wanted the report says so; where
+there is none, it is an error.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Parameters(Strict):
     ratio: float = Field(default=3.0, ge=0)
     """Replayed rows to a targeted one; 0: none."""
     replay: str = ""
-    """Procedural suite whose practice is replayed, where no further dataset is given."""
+    """Procedural suite whose practice is replayed, where the further datasets hold fewer rows than wanted."""
     per_cause: int | None = Field(default=None, ge=1)
     """Targeted rows of one cause at most; None: all."""
     seed: int = 0
@@ -47,7 +48,7 @@ class Parameters(Strict):
 class Mix(Step):
     """Targeted rows and rows to replay in, one dataset out."""
 
-    version = "1"
+    version = "2"
     kind: ClassVar = "dataset"
     seeded: ClassVar = True
 
@@ -61,13 +62,18 @@ class Mix(Step):
         datasets = [one for one in inputs if one.kind == "dataset"]
         targeted, over = capped(dataset.all_of(datasets[:1], NAME), given.per_cause, given.seed)
         wanted = round(given.ratio * len(targeted))
-        known = {row["id"] for row in targeted}
-        found = _to_replay(datasets[1:], given, wanted, known) if wanted else []
-        replayed = [
-            row if "source" in row else {**row, "source": {"replay": given.replay or "dataset"}} for row in found
-        ]
+        original = _original(datasets[1:], {row["id"] for row in targeted}, given.seed)[:wanted]
+        practice = _practice(given, wanted - len(original), {row["id"] for row in (*targeted, *original)})
+        replayed = [*original, *practice]
+        if wanted and not replayed:
+            raise UsageError(
+                f"{NAME} has nothing to replay, and {wanted} rows are wanted",
+                "a further dataset of original rows, or a procedural suite by name",
+                "type in the recipe: replay: primer (or ratio: 0 to go without, and risk that skills are forgotten)",
+            )
         context.progress(1.0, f"{len(targeted)} targeted, {len(replayed)} replayed rows")
         parts = {"targeted": len(targeted), "replayed": len(replayed), "replay_wanted": wanted}
+        parts |= {"replayed_original": len(original), "replayed_practice": len(practice)}
         causes = Counter(str(row.get("cause", "")) for row in targeted)
         told = {"parts": parts, "causes": dict(sorted(causes.items())), "parameters": given.model_dump()}
         mixed, count = interleaved(targeted, replayed, given.seed), len(targeted) + len(over) + len(replayed)
@@ -95,24 +101,17 @@ def interleaved(targeted: Sequence[Row], replayed: Sequence[Row], seed: int) -> 
     return [row for _, _, row in sorted(found, key=lambda one: one[:2])]
 
 
-def _to_replay(datasets: Sequence[Artifact], given: Parameters, wanted: int, known: set[str]) -> list[Row]:
-    if datasets and given.replay:
-        what = f"rows to replay are given twice: {len(datasets)} datasets and the suite {given.replay!r}"
-        raise UsageError(what, "one of the two", f"take `replay` out of the parameters of {NAME}")
-    if given.replay:
-        return _practice(given, wanted, known)
+def _original(datasets: Sequence[Artifact], known: set[str], seed: int) -> list[Row]:
+    """Return the rows of datasets that are not known yet, each once, in an order by seed and id."""
     every = {row["id"]: row for one in datasets for row in dataset.read(one) if row["id"] not in known}
-    if not every:
-        raise UsageError(
-            f"{NAME} has nothing to replay, and {wanted} rows are wanted",
-            "a further dataset of original rows, or a procedural suite by name",
-            "type in the recipe: replay: primer (or ratio: 0 to go without, and risk that skills are forgotten)",
-        )
-    return sorted(every.values(), key=lambda row: (fraction(given.seed, "replay", row["id"]), row["id"]))[:wanted]
+    order = sorted(every.values(), key=lambda row: (fraction(seed, "replay", row["id"]), row["id"]))
+    return [row if "source" in row else {**row, "source": {"replay": "dataset"}} for row in order]
 
 
 def _practice(given: Parameters, wanted: int, known: set[str]) -> list[Row]:
-    """Return different practice rows of a suite. Their tags stay behind: the loop does not see them."""
+    """Return different practice rows of the suite, where there is one. Their tags stay behind: no loop sees them."""
+    if not given.replay or not wanted:
+        return []
     try:
         drawn = registry.suite(given.replay).practice(given.seed, PATIENCE * wanted)
         found: dict[str, Row] = {}

@@ -1,4 +1,4 @@
-"""Rows of a dataset artifact as token ids and labels.
+"""Rows of a dataset artifact (`improve.curation.rows`) as token ids and labels.
 
     {"id": "9f..", "prompt": "Q: 2 + 2\nA:", "completion": " 4"}
       -> ids    <s> Q : _2 _+ _2 \n A : _4 </s>
@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.hashing import digest
 from harness.models.hf.codec import Codec, as_dict
 from harness.types import Message, Request, ToolCall
+from improve.curation import rows as dataset
 
 IGNORED = -100
 """Label of a token that takes no part in the loss, as torch's cross-entropy has it."""
-FILE = "rows.jsonl"
-Row = Mapping[str, Any]
+Row = dataset.Row
 
 
 @dataclass(frozen=True)
@@ -49,37 +48,15 @@ class Encoded:
 
 
 def read(folder: Path) -> list[Row]:
-    """Return the rows of a dataset artifact in the order of the file.
+    """Return the rows of a dataset's folder, or of a file of rows, in the order of the file.
 
     Raises:
         UsageError: no such file, a line that is no row, no rows.
     """
-    path = folder / FILE if folder.is_dir() else folder
-    try:
-        # Not splitlines: a row's text may hold U+2028.
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read {str(path)!r}: {error}", f"a dataset with {FILE}", f"type: ls {folder}"
-        ) from error
-    rows = [_row(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    rows = dataset.at(folder)
     if not rows:
-        raise UsageError(f"{str(path)!r} holds no rows", "at least one", f"look at {folder / 'report.json'}")
+        raise UsageError(f"{str(folder)!r} holds no rows", "at least one", f"look at {folder / dataset.REPORT}")
     return rows
-
-
-def _row(path: Path, number: int, line: str) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{str(path)!r} line {number}: {error}", "one JSON object a line", "mend that line") from error
-    plain = isinstance(row, dict) and isinstance(row.get("prompt"), str) and isinstance(row.get("completion"), str)
-    turns = row.get("messages") if isinstance(row, dict) else None
-    chat = isinstance(turns, list) and len(turns) > 1 and all(isinstance(turn, dict) for turn in turns)
-    if not plain and not (chat and turns and turns[-1].get("role") == "assistant"):
-        expected = "prompt and completion, or messages of which the assistant said the last"
-        raise UsageError(f"{str(path)!r} line {number} is no training row", expected, "mend that line")
-    return row if "id" in row else {"id": digest(row), **row}
 
 
 def request(row: Row) -> tuple[Request, str]:

@@ -17,10 +17,17 @@ def rows(count: int, cause: str = "c1", word: str = "targeted") -> list[dict[str
     return [dict(named({"prompt": f"{word} {cause} {i}", "completion": " x", "cause": cause})) for i in range(count)]
 
 
+def parts_of(report: dict[str, Any]) -> tuple[int, ...]:
+    """Return targeted, replayed of datasets, replayed of a suite, wanted."""
+    parts = report["parts"]
+    assert parts["replayed"] == parts["replayed_original"] + parts["replayed_practice"]
+    return tuple(parts[key] for key in ("targeted", "replayed_original", "replayed_practice", "replay_wanted"))
+
+
 def test_replay_of_a_procedural_suite_in_the_ratio_and_spread_evenly(tmp_path: Path) -> None:
     given = [stored(tmp_path / "in", rows(40))]
     mixed, dropped, report, out = done("improve.mix", tmp_path, given, replay="primer", ratio=3.0)
-    assert report["parts"] == {"targeted": 40, "replayed": 120, "replay_wanted": 120} and not dropped
+    assert parts_of(report) == (40, 0, 120, 120) and not dropped
     assert report["in"] == 160 == report["out"]
     aimed = ["cause" in one for one in mixed]
     for start in range(0, 160, 40):
@@ -38,8 +45,23 @@ def test_replay_of_a_procedural_suite_in_the_ratio_and_spread_evenly(tmp_path: P
 def test_replay_from_a_dataset_that_is_too_small_is_told(tmp_path: Path) -> None:
     given = [stored(tmp_path / "in", rows(10)), stored(tmp_path / "old", rows(12, "", "old") + rows(3))]
     mixed, _, report, _ = done("improve.mix", tmp_path, given, ratio=2.0)
-    assert report["parts"] == {"targeted": 10, "replayed": 12, "replay_wanted": 20}
+    assert parts_of(report) == (10, 12, 0, 20)
     assert len({one["id"] for one in mixed}) == 22, "a targeted row is not replayed beside itself"
+
+
+def test_datasets_come_first_and_the_suite_fills_up(tmp_path: Path) -> None:
+    targeted, old = stored(tmp_path / "in", rows(10)), rows(12, "", "old")
+    practice = registry.suite("primer").practice(0, 5)
+    first = [dict(named({"prompt": one.prompt, "completion": one.target})) for one in practice]
+    given = [targeted, stored(tmp_path / "old", old), stored(tmp_path / "older", [*old[:4], *first])]
+    mixed, _, report, _ = done("improve.mix", tmp_path, given, ratio=3.0, replay="primer")
+    assert parts_of(report) == (10, 17, 13, 30)
+    assert len({one["id"] for one in mixed}) == 40, "what a dataset holds is not drawn from the suite again"
+    assert sum(one.get("source") == {"replay": "dataset"} for one in mixed) == 17
+    report = done("improve.mix", tmp_path, given, ratio=1.0, replay="primer")[2]
+    assert parts_of(report) == (10, 10, 0, 10)
+    report = done("improve.mix", tmp_path, [targeted, stored(tmp_path / "none", [])], replay="primer")[2]
+    assert parts_of(report) == (10, 0, 30, 30)
 
 
 def test_cap_of_a_cause(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.models.hf.codec import Codec
 from harness.types import Message, Request
+from improve.curation import rows as dataset
 from improve.training.rows import IGNORED, encode, read, spelled
 
 ENDS = frozenset({1})
@@ -78,6 +79,9 @@ def test_rows_come_in_the_order_of_the_file_whatever_their_text(tmp_path: Path) 
         ("[1]\n", "no training row"),
         ('{"prompt": "x"}\n', "no training row"),
         ('{"messages": [{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]}\n', "no training row"),
+        ('{"messages": [{"role": "assistant", "content": "x"}]}\n', "no training row"),
+        ('{"messages": "x", "prompt": "x", "completion": "y"}\n', "no training row"),
+        ('{"messages": [{"content": "x"}, {"role": "assistant", "content": "y"}]}\n', "no training row"),
     ],
 )
 def test_lines_that_are_no_rows_are_named(tmp_path: Path, text: str, told: str) -> None:
@@ -90,4 +94,11 @@ def test_a_missing_file_and_a_missing_id(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"rows\.jsonl"):
         read(tmp_path)
     (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "x", "completion": "y"}) + "\n")
-    assert len(read(tmp_path)[0]["id"]) == 32
+    assert read(tmp_path)[0]["id"] == dataset.row_id({"prompt": "x", "completion": "y"})
+
+
+def test_curation_may_be_given_no_rows_and_training_may_not(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
+    assert dataset.at(tmp_path) == []
+    with pytest.raises(UsageError, match="no rows"):
+        read(tmp_path)
