@@ -287,7 +287,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Round:
-    """One lap of the loop: began with `model`, trained on `rows`; `candidate` is an artifact, `accepted` None meanwhile."""
+    """One lap of the loop: began with `model`, trained on `rows` rows, gave `candidate`; `accepted`: None meanwhile."""
 
     number: int
     model: str

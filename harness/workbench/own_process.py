@@ -22,9 +22,7 @@ from harness.errors import InfrastructureError, UsageError
 from harness.hashing import canonical
 from harness.models.threads import wait_politely
 from harness.types import Artifact, Completion, Fault, Request
-
-PATIENCE_S = 10.0
-"""From the request to end until it is forced."""
+from harness.workbench.leash import Leashed
 
 
 def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext, log: Path) -> Path:
@@ -38,11 +36,10 @@ def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], co
     environment = dict(os.environ)
     wait_politely(environment)
     reading, writing = os.pipe()
-    words = [sys.executable, "-m", "harness.workbench.own_process", str(context.scratch), str(writing)]
+    words = ["harness.workbench.own_process", str(context.scratch), str(writing)]
     with log.open("ab") as sink, os.fdopen(reading, "r", encoding="utf-8") as lines:
-        child = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env=environment, pass_fds=(writing,),
-            start_new_session=True,
+        child = Leashed(
+            words, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env=environment, pass_fds=(writing,)
         )  # fmt: skip
         os.close(writing)
         output: Path | None = None
@@ -67,24 +64,13 @@ def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], co
                     output = Path(said["output"])
             code = child.wait()
         finally:
-            _end(child)
+            child.end()
     if refused is not None:
         raise refused
     if code != 0 or output is None:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         raise InfrastructureError(f"the step {name!r} ended by {how}", "an output", f"look at {str(log)!r}")
     return output
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child and everything it started."""
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGTERM)
-        try:
-            child.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
 
 
 class Reporting(StepContext):

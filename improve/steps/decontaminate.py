@@ -42,6 +42,8 @@ class Parameters(Strict):
     """Names; empty: every suite whose rows are on this machine."""
     data: str | None = None
     """Folder of official data; None: HARNESS_DATA."""
+    here: list[str] = Field(default_factory=list)
+    """Suites with their versions, as a loop found them: when others are here, it is done again."""
     embedder: Literal["auto", "words", "minilm"] = "auto"
     """What tells meaning; `auto`: the sentence model where it is installed, else weighted words."""
 
@@ -51,6 +53,10 @@ class Decontaminate(Step):
 
     version = "1"
     kind: ClassVar = "dataset"
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Validate."""
+        validate(dict(parameters), Parameters, NAME)
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows that repeat no sample.

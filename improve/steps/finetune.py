@@ -41,6 +41,15 @@ class Finetuning(Step):
     seeded = True
     alone = True
 
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Validate."""
+        validate(dict(parameters), Finetune, "improve.finetune")
+
+    def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
+        """Return optimiser steps, where they are given."""
+        steps = validate(dict(parameters), Finetune, "improve.finetune").steps
+        return {"steps": steps} if steps else {}
+
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Return the adapter's folder.
 

@@ -37,6 +37,8 @@ from improve.teaching.parsing import Pair
 from improve.teaching.prompts import Manner
 
 NAME = "improve.generate"
+PROMPT_TOKENS = 1000
+"""Of a call, about: only estimates are made of it."""
 POOL, LEAST = 20, 4000
 """Practice rows drawn for each one wanted, and at least."""
 
@@ -77,6 +79,20 @@ class Generate(Step):
     kind: ClassVar = "dataset"
     takes: ClassVar = ("report",)
     seeded: ClassVar = True
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Validate; the suite or the teacher's kind must be known."""
+        given = validate(dict(parameters), Parameters, NAME)
+        if given.suite:
+            registry.suite(given.suite)
+        else:
+            registry.split_spec(given.teacher)
+
+    def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
+        """Return calls and tokens of a teacher at most, without repairs."""
+        given = validate(dict(parameters), Parameters, NAME)
+        calls = -(-given.rows // given.rows_per_call) if given.teacher else 0
+        return {"calls": calls, "tokens": calls * (given.max_tokens + PROMPT_TOKENS)} if calls else {}
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows.

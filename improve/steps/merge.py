@@ -40,6 +40,10 @@ class Merging(Step):
     takes = ("adapter", "model")
     alone = True
 
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Validate."""
+        validate(dict(parameters), Merge, "improve.merge")
+
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Return the merged model's folder.
 

@@ -52,6 +52,10 @@ class Mix(Step):
     kind: ClassVar = "dataset"
     seeded: ClassVar = True
 
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Validate."""
+        validate(dict(parameters), Parameters, NAME)
+
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the mixed rows.
 

@@ -72,6 +72,15 @@ class Verify(Step):
     kind: ClassVar = "dataset"
     seeded: ClassVar = True
 
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Validate."""
+        validate(dict(parameters), Parameters, NAME)
+
+    def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
+        """Return calls and tokens of answers for each row that only a teacher can check."""
+        given = validate(dict(parameters), Parameters, NAME)
+        return {"calls_a_row": given.samples, "tokens_a_row": given.samples * given.max_tokens} if given.teacher else {}
+
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows that pass.
 

@@ -56,7 +56,7 @@ def locate(artifact: Artifact | None, spec: str) -> str:
         what = f"two bases: the artifact {artifact.id!r} and model: {spec!r}"
         raise UsageError(what, "one of them", "leave model: out, or the artifact")
     if artifact is not None:
-        return str(Path(artifact.path).absolute())
+        return str(Path(artifact.path).absolute()) if Path(artifact.path).is_dir() else artifact.path
     if not spec:
         raise UsageError("no base model", "a model artifact, or a spec", "add model: hf:org/name")
     prefix, locator = registry.split_spec(spec) if not Path(spec).is_dir() else ("hf", spec)

@@ -12,7 +12,7 @@ CREATE TABLE rounds (
     report VARCHAR, causes JSON,                  -- the analysis it learned from: artifact; cause -> label, failures
     artifacts VARCHAR[],                          -- of its steps, in order
     rows INTEGER,                                 -- trained on
-    candidate VARCHAR, run_after VARCHAR, gate_after VARCHAR, verdict_after VARCHAR,
+    candidate VARCHAR, model_after VARCHAR, run_after VARCHAR, gate_after VARCHAR, verdict_after VARCHAR,
     aimed INTEGER, decision JSON,                 -- sealed samples aimed at; the checks that accepted it or did not
     accepted BOOLEAN, why VARCHAR, spent_before JSON, cost JSON, started_at TIMESTAMP, finished_at TIMESTAMP
 );
