@@ -30,6 +30,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "suites": ("suites",),
     "models": ("harness.models",),
     "steps": ("improve.steps", "compress.steps"),
+    "commands": ("improve.commands", "compress.commands", "dashboards.commands"),
 }
 NOT_MODELS = frozenset(
     {"ledger", "reasoning", "text", "pool", "chat", "decoding", "convert", "convert_lora", "threads", "toolcalls"}
@@ -189,3 +190,8 @@ def _only_class(module: ModuleType, base: type[Any]) -> Any:
     if len(found) != 1:
         raise TypeError(f"{module.__name__} must hold exactly one {base.__name__}, found {[c.__name__ for c in found]}")
     return found[0]
+
+
+def commands() -> dict[str, ModuleType]:
+    """Return verb -> module of the commands that wings bring (`improve/commands/why.py`); each has a `run`."""
+    return {name: _import(package, name) for package in FOLDERS["commands"] for name in _files(package)}

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from harness import __version__
+from harness import __version__, registry
 from harness.cli import (
     baseline,
     bench,
@@ -44,6 +44,8 @@ app.command("sandbox")(sandbox.run)
 app.command("bench")(bench.run)
 app.command("watch")(watch.run)
 app.command("doctor")(doctor.run)
+for verb, module in registry.commands().items():
+    app.command(verb)(module.run)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,89 @@
+"""`harness improve RECIPE.yaml`: rounds until the gate passes, the budget is spent, or nothing more is gained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
+
+if TYPE_CHECKING:
+    from improve.loop import Ended
+
+
+@command
+def run(
+    recipe: Annotated[str, typer.Argument(help="YAML file, or a recipe that ships with the project: quickstart.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE over the recipe: rounds=1, improve.finetune.steps=50.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what it would do and cost; touch nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    db: Db = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Improve a model in rounds: failures of `dev` become training rows, sealed samples decide what is accepted.
+
+    Killed or interrupted, the same command goes on and pays for nothing twice. Exit codes: 0 the gate passes, 1 it does
+    not, 2 wrong usage, 3 the budget is spent, 4 a step broke (its log is named), 130 interrupted.
+    """
+    from harness.store import Database
+    from improve import recipe as recipes
+
+    loaded, database = recipes.load(recipe, settings or []), Database.at(db)
+    console = people(as_json)
+    if plan:
+        from improve import plan as plans
+
+        foreseen = plans.plan(loaded, database)
+        if as_json:
+            emit(plans.document(foreseen))
+        plans.show(console, foreseen)
+        return 0
+    from rich.markup import escape
+
+    from improve.loop import improve
+
+    def tell(line: str) -> None:
+        if not quiet:
+            console.print(escape(printable(line)))
+
+    ended = improve(loaded, database, tell, quiet)
+    if as_json:
+        emit(document(ended))
+    show(console, loaded.loop, ended)
+    return ended.exit_code
+
+
+def document(ended: Ended) -> dict[str, Any]:
+    """Return what `--json` prints."""
+    rounds = [
+        {
+            "number": one.number, "verdict_before": one.verdict_before, "verdict_after": one.verdict_after,
+            "accepted": one.accepted, "rows": one.rows, "cost": dict(one.cost), "candidate": one.candidate or None,
+            "why": one.why,
+        }
+        for one in ended.rounds
+    ]  # fmt: skip
+    return {"rounds": rounds, "outcome": ended.outcome, "why": ended.why}
+
+
+def show(console: Any, loop: str, ended: Ended) -> None:
+    """Print the rounds and how the loop ended."""
+    from rich.markup import escape
+
+    table = plain_table("round", "gate before", "rows", "gate after", "accepted", "cost", right=("round", "rows"))
+    for one in ended.rounds:
+        accepted = "-" if one.accepted is None else "yes" if one.accepted else f"no: {one.why}"
+        cost = ", ".join(f"{amount:.4g} {what}" for what, amount in one.cost.items() if amount)
+        after = one.verdict_after or "-"
+        table.add_row(
+            str(one.number), one.verdict_before, str(one.rows), after, escape(printable(accepted)), escape(cost)
+        )
+    if ended.rounds:
+        console.print(table)
+    console.print(f"[bold]{escape(loop)}[/]: {ended.outcome}: {escape(printable(ended.why))}")
+    if ended.rounds and ended.rounds[-1].candidate:
+        console.print(f"[dim]next:[/] harness why {escape(loop)}")
