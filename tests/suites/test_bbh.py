@@ -53,10 +53,11 @@ def test_rows(folder: Path) -> None:
 
 
 def test_siblings_share_origins_not_ids(folder: Path) -> None:
-    found = [list(registry.suite(name).samples(folder)) for name in ("bbh", "bbh:direct", "bbh:lm_eval")]
+    names = ("bbh", "bbh:direct", "bbh:lm_eval", "bbh:0shot")
+    found = [list(registry.suite(name).samples(folder)) for name in names]
     assert found[0][1].origin == found[0][2].origin
     assert len({tuple((sample.origin, sample.split) for sample in samples) for samples in found}) == 1
-    assert len({sample.id for samples in found for sample in samples}) == 3 * len(found[0])
+    assert len({sample.id for samples in found for sample in samples}) == 4 * len(found[0])
 
 
 def test_chain_of_thought_prompt(folder: Path) -> None:
@@ -79,6 +80,22 @@ def test_direct_prompt(folder: Path) -> None:
     )
 
 
+def test_without_shots_the_question_stands_alone(folder: Path) -> None:
+    """Neither form needs the files with the shots; the smaller one asks six tasks of the same origins."""
+    for path in (folder / "bbh" / "cot-prompts").iterdir():
+        path.write_text("of no form")
+    whole, six = registry.suite("bbh:0shot"), registry.suite("bbh:procedural")
+    samples = list(whole.samples(folder))
+    request = whole.request(samples[1])
+    assert (request.prompt, request.stop) == ("Q: Is 2 even?\nA:", ("</s>", "\n"))
+    assert len(samples) == 27 * 3
+    own = list(six.samples(folder))
+    assert sorted({sample.tags["task"] for sample in own}) == sorted(bbh.practising.TASKS) and len(own) == 6 * 3
+    assert {sample.origin for sample in own} <= {sample.origin for sample in samples}
+    assert not {sample.id for sample in own} & {sample.id for sample in samples}
+    assert six.request(own[1]).prompt == request.prompt
+
+
 @pytest.mark.parametrize(
     ("name", "text", "mode"),
     [
@@ -89,6 +106,8 @@ def test_direct_prompt(folder: Path) -> None:
         ("bbh:direct", " no\n", "right"),
         ("bbh:direct", "no, surely", "wrong_answer"),
         ("bbh:direct", " ", "empty"),
+        ("bbh:0shot", " no", "right"),
+        ("bbh:0shot", "So the answer is no.", "wrong_answer"),
         ("bbh:lm_eval", "So the answer is no.", "right"),
         ("bbh:lm_eval", "So the answer is no", "wrong_answer"),
         ("bbh:lm_eval", "no", "stopped_early"),
@@ -151,11 +170,13 @@ def test_shots_of_another_form_are_named(folder: Path, content: str) -> None:
         registry.suite("bbh").samples(folder)
 
 
-@pytest.mark.parametrize("name", ["bbh", "bbh:direct", "bbh:lm_eval"])
-def test_examples(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "asked"), [("bbh", 4), ("bbh:direct", 4), ("bbh:lm_eval", 4), ("bbh:0shot", 1), ("bbh:procedural", 1)]
+)
+def test_examples(name: str, asked: int) -> None:
     suite = registry.suite(name)
     for sample, right, wrong in suite.examples():
-        assert suite.request(sample).prompt.count("Q: ") == 4
+        assert suite.request(sample).prompt.count("Q: ") == asked
         assert suite.score(sample, right).values["acc"] == 1.0
         assert suite.score(sample, wrong).values["acc"] == 0.0
 

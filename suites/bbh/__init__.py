@@ -29,28 +29,29 @@ final full stop of that line, or the whole answer stripped. lm-eval differs in t
 Rows come from the official files (`bbh/TASK.json`) or the hub's `SaylorTwift/bbh`; shots from the official
 `bbh/cot-prompts/TASK.txt`, or else from the task files of an installed lm-eval.
 
-What it does not do: no zero-shot form, no partial credit, no judging of the reasoning.
+Without shots (`0shot`, and `procedural` for the six tasks that a program can ask and solve) a prompt is `Q: ..\\nA:`
+alone and the answer one line: for models too small to learn from shots. These two have training rows (`practice/`).
+
+What it does not do: no partial credit, no judging of the reasoning.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
-
 from harness import data
-from harness.contracts import Canonical, Suite
+from harness.contracts import Canonical, Practice, Suite
 from harness.errors import UsageError
 from harness.grading.text import answer_after, verdict
 from harness.types import Completion, Metric, Request, Sample, Score
 
+from . import practice as practising
+from .shots import EXAMPLE_SHOTS, Shots, cue, shots
+
 HUB, REVISION = "SaylorTwift/bbh", "b5306be6f827cfafbb545ff5a51f96916029b0fd"
-CUE = "Let's think step by step."
 CATEGORIES: Mapping[str, str] = {
     "algorithmic": "boolean_expressions dyck_languages geometric_shapes logical_deduction_five_objects"
     " logical_deduction_seven_objects logical_deduction_three_objects multistep_arithmetic_two navigate"
@@ -64,60 +65,57 @@ TASKS: Mapping[str, str] = dict(
     sorted((task, category) for category, tasks in CATEGORIES.items() for task in tasks.split())
 )
 """Task -> category of the paper, in the official (alphabetical) order."""
+SHOTLESS = ("0shot", "procedural")
+"""Variants that ask the bare question."""
 EXAMPLE = "harness_example"
 """Task of this project's own rows (`examples`); in no official file."""
 
 
-@dataclass(frozen=True)
-class Shots:
-    """What stands before a question: the task's description and answered questions."""
-
-    about: str
-    solved: tuple[tuple[str, str], ...]
-    """(question, reasoning that ends with "the answer is X.")."""
-
-    def header(self, direct: bool) -> str:
-        """Return the text before the question, with the bare answers only when `direct`."""
-        parts = [f"{self.about}\n\n"]
-        for question, reasoning in self.solved:
-            parts.append(cue(question, direct) + (f" {answer_after(reasoning)}" if direct else reasoning) + "\n\n")
-        return "".join(parts)
-
-
 class Bbh(Suite):
-    """BIG-Bench Hard by chain of thought (`""`, `lm_eval`) or direct answer (`direct`)."""
+    """BIG-Bench Hard by chain of thought (`""`, `lm_eval`) or direct answer (`direct`, `0shot`, `procedural`)."""
 
     variants: ClassVar[Mapping[str, str]] = {
         "": "3-shot chain of thought, official exact match",
         "direct": "3-shot direct answer, official exact match",
         "lm_eval": "3-shot chain of thought with lm-eval's stop list and answer regex: its outcomes",
+        "0shot": "direct answer without shots, official exact match",
+        "procedural": "0shot of the six tasks that have practice rows",
     }
     version = "2"
     source = "Suzgun et al. 2022, https://arxiv.org/abs/2210.09261, https://github.com/suzgunmirac/BIG-Bench-Hard"
     licence = "MIT"
     group_tag = "task"
     wording = "input"
-    size = 6511
     files = ("bbh/*.json",)
     hub = HUB
     metrics: tuple[Metric, ...] = (Metric("acc", "acc"), Metric("acc_macro", "acc", "macro:task"))
 
     def __init__(self, variant: str = "") -> None:
         super().__init__(variant)
+        self.direct = variant in ("direct", *SHOTLESS)
+        self.tasks = tuple(practising.TASKS if variant == "procedural" else TASKS)
         # Built once for each task; samples name their task only.
-        self._headers = {EXAMPLE: EXAMPLE_SHOTS.header(variant == "direct")}
+        self._headers = {EXAMPLE: self._header(EXAMPLE_SHOTS)}
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Official questions."""
+        return 1500 if self.variant == "procedural" else 6511
+
+    def _header(self, found: Shots) -> str:
+        return "" if self.variant in SHOTLESS else found.header(self.direct)
 
     def samples(self, data_dir: Path | None) -> Iterator[Sample]:
-        """Yield 6,511 samples by task in alphabetical order, each task in the order of its file.
+        """Yield samples by task in alphabetical order, each task in the order of its file.
 
         Raises:
             errors.MissingData: when no source has the questions or the shots.
             errors.UsageError: a file that is not of the official form; names it.
         """
-        for task in TASKS:
-            self._headers[task] = shots(data_dir, task).header(self.variant == "direct")
+        for task in self.tasks:
+            self._headers[task] = "" if self.variant in SHOTLESS else self._header(shots(data_dir, task))
         found = questions(data_dir)
-        rows = (row(task, index, *pair) for task in TASKS for index, pair in enumerate(found[task]))
+        rows = (row(task, index, *pair) for task in self.tasks for index, pair in enumerate(found[task]))
         return data.number_samples(self.name, rows)
 
     def request(self, sample: Sample) -> Request:
@@ -125,15 +123,16 @@ class Bbh(Suite):
         task = sample.data["task"]
         if task not in self._headers:
             raise LookupError(f"no shots for {task!r}: call samples() on this suite first")
-        prompt = self._headers[task] + cue(sample.data["input"], self.variant == "direct")
-        if self.variant == "direct":
-            return Request("generate", prompt, stop=("</s>", "\n\n"), max_tokens=256)
+        prompt = self._headers[task] + cue(sample.data["input"], self.direct)
+        if self.direct:
+            end = "\n" if self.variant in SHOTLESS else "\n\n"
+            return Request("generate", prompt, stop=("</s>", end), max_tokens=256)
         stop = ("</s>", "Q", "\n\n") if self.variant == "lm_eval" else ("</s>", "\n\nQ:")
         return Request("generate", prompt, stop=stop, max_tokens=1024)
 
     def score(self, sample: Sample, completion: Completion) -> Score:
         """Return `acc`, 0 or 1, by exact equality of the extracted answer and the target."""
-        if self.variant == "direct":
+        if self.direct:
             answer: str | None = completion.text.strip() or None
         elif self.variant == "lm_eval":
             answer = lm_eval_answer(completion.text)
@@ -151,13 +150,22 @@ class Bbh(Suite):
         rows = [row(EXAMPLE, i, text, answer_after(how) or "") for i, (text, how) in enumerate(EXAMPLE_SHOTS.solved)]
         for sample in data.number_samples(self.name, rows):
             for_direct = (f" {sample.target}", " neither")
-            right, wrong = for_direct if self.variant == "direct" else [f"So the answer is{a}." for a in for_direct]
+            right, wrong = for_direct if self.direct else [f"So the answer is{a}." for a in for_direct]
             yield sample, Completion(text=right), Completion(text=wrong)
 
+    def practice(self, seed: int, count: int, *, tasks: Sequence[str] = ()) -> Iterator[Practice]:
+        """Yield `count` training rows of the form without shots, by the tasks' shares or evenly of the `tasks` named.
 
-def cue(question: str, direct: bool) -> str:
-    """Return a question up to where the answer begins."""
-    return f"Q: {question}\nA:" if direct else f"Q: {question}\nA: {CUE}\n"
+        Raises:
+            NotImplementedError: a form with shots. UsageError: a task without practice rows.
+        """
+        if self.variant not in SHOTLESS:
+            return super().practice(seed, count)
+        return practising.rows(seed, count, tasks)
+
+    def practice_all(self, seed: int, count: int) -> Iterator[Practice]:
+        """Yield `count` training rows, drawn evenly from all tasks that have them."""
+        return self.practice(seed, count, tasks=tuple(practising.TASKS))
 
 
 def lm_eval_answer(text: str) -> str | None:
@@ -206,46 +214,3 @@ def pairs(rows: Any, where: str) -> list[tuple[str, str]]:
     if not found or not all(isinstance(part, str) for pair in found for part in pair):
         raise UsageError(f"{where}: not a BBH file", '{"examples": [{"input": "..", "target": ".."}, ..]}', "check it")
     return [(str(question), str(target)) for question, target in found]
-
-
-def shots(data_dir: Path | None, task: str) -> Shots:
-    """Return a task's three shots, from the folder's official cot-prompts or else from an installed lm-eval.
-
-    Raises:
-        errors.MissingData: neither has them.
-    """
-    official = data.find(data_dir, "bbh", f"cot-prompts/{task}.txt")
-    if official:
-        return read_shots(data.read_text(official), str(official))
-    spec = importlib.util.find_spec("lm_eval")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(place) / "tasks" / "bbh" / "cot_fewshot" / f"{task}.yaml"
-        if path.is_file():
-            read = yaml.safe_load(path.read_text(encoding="utf-8"))
-            solved = [(shot["input"], shot["target"]) for shot in read["fewshot_config"]["samples"]]
-            return Shots(read["description"].rstrip("\n"), tuple(solved))
-    raise data.missing("bbh", f"the shots of {task}, bbh/cot-prompts/{task}.txt", package="lm_eval")
-
-
-def read_shots(text: str, where: str) -> Shots:
-    """Return the shots of an official prompt file, whose first two lines are a canary and dashes.
-
-    Raises:
-        errors.UsageError: naming the file, when it is of another form.
-    """
-    body = text.partition("\n-----\n")[2].strip("\n")
-    about, *blocks = re.split(r"\n\n(?=Q: )", body)
-    solved = [block.removeprefix("Q: ").partition(f"\nA: {CUE}") for block in blocks]
-    if not solved or not all(found for _, found, _ in solved):
-        raise UsageError(f"{where}: not a BBH prompt file", "canary, -----, description, Q: .. A: ..", "check it")
-    return Shots(about, tuple((question, reasoning.lstrip()) for question, _, reasoning in solved))
-
-
-EXAMPLE_SHOTS = Shots(
-    "Say whether a number is even.",
-    (
-        ("Is 4 even?", "Half of 4 is 2, a whole number. So the answer is yes."),
-        ("Is 7 even?", "Half of 7 is 3.5, no whole number. So the answer is no."),
-        ("Is 10 even?", "Half of 10 is 5, a whole number. So the answer is yes."),
-    ),
-)
