@@ -23,11 +23,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.config import GRADES
 from harness.errors import HarnessError, InfrastructureError, UsageError
 from harness.gate import budget as looking
 from harness.gate import check
-from harness.gate.judge import Terms, judge
+from harness.gate.judge import Terms, evaluation, judge
 from harness.gate.policy import Policy
+from harness.report import document
 from harness.runner.place import check_room, locked
 from harness.store import Database, gates
 from harness.store import rounds as rows
@@ -149,16 +151,17 @@ class Loop:
 
     def evaluated(self, spec: str, settings: dict[str, str], named: str) -> str:
         """Return the run of a model on the policy's suites, both splits; its seconds are booked."""
-        from harness.gate.judge import evaluation
-
         self.bench.budget.check("seconds")
         config = evaluation(self.policy, spec, settings, self.recipe.data)
         config = config.model_copy(update={"name": named, "split": "all"})
         started = time.monotonic()
         try:
-            return candidate.evaluate(self.database, config, self.folder / f"{named or 'base'}.log", self.quiet)
+            run_id = candidate.evaluate(self.database, config, self.folder / f"{named or 'base'}.log", self.quiet)
         finally:
             self.book(time.monotonic() - started)
+        for suite, part in document(self.database, run_id, GRADES)["suites"].items():
+            self.tell(f"  {suite}: {part['score']:.4f} ({part['low']:.3f} to {part['high']:.3f}), both splits")
+        return run_id
 
     def book(self, seconds: float) -> None:
         """Book seconds of the loop's own; the next check refuses where they pass the cap."""

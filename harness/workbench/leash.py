@@ -31,7 +31,8 @@ class Leashed(subprocess.Popen[bytes]):
     """A process of this Python that runs a module; the head of a group of its own."""
 
     def __init__(self, words: Sequence[str], **options: Any) -> None:
-        command = [sys.executable, "-P", "-m", "harness.workbench.leash", str(os.getpid()), *words]
+        start = "from harness.workbench import leash; leash.main()"
+        command = [sys.executable, "-P", "-c", start, str(os.getpid()), *words]
         super().__init__(command, start_new_session=True, **options)
 
     def end(self) -> None:
@@ -70,7 +71,3 @@ def main() -> None:
     hold(int(sys.argv[1]))
     sys.argv = sys.argv[2:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main()

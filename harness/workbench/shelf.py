@@ -58,7 +58,11 @@ def folder_of(database: Database, artifact: Artifact) -> Path:
         InfrastructureError: it is gone.
     """
     place = database.folder / artifact.path
-    if not (place / NOTE).is_file():
+    if Path(artifact.path).is_absolute():  # a base: it was not made here and stays where it is
+        there = place.exists()
+    else:
+        there = (place / NOTE).is_file()
+    if not there:
         what = f"the {artifact.kind} {artifact.id!r} is not at {str(place)!r}"
         raise InfrastructureError(what, "an artifact that was kept", "make it again: remove its row from `steps`")
     return place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -50,7 +51,8 @@ def run(
         if not quiet:
             console.print(escape(printable(line)))
 
-    ended = improve(loaded, database, tell, quiet)
+    # On a terminal evaluations show their bars; on a pipe the loop's own lines are enough.
+    ended = improve(loaded, database, tell, quiet or not sys.stderr.isatty())
     if as_json:
         emit(document(ended))
     show(console, loaded.loop, ended)
