@@ -27,7 +27,7 @@ from harness.types import Artifact
 from harness.workbench.leash import Leashed
 from improve.training.base import locate
 
-OF_TINY = ("seed", "steps", "format")
+OF_TINY = ("seed", "steps", "suite", "format")
 """Settings of `tiny` that say which one it is; the others are its engine's."""
 
 
@@ -50,8 +50,9 @@ def base_place(spec: str, settings: Mapping[str, str]) -> str:
     if registry.split_spec(spec)[0] == "tiny":
         from harness.models import tiny
 
-        steps = settings.get("steps")
-        return str(tiny.folder(int(settings.get("seed", "0")), int(steps) if steps else None).absolute())
+        seed, steps = int(settings.get("seed", "0")), settings.get("steps")
+        suite = settings.get("suite", "primer")
+        return str(tiny.folder(seed, int(steps) if steps else None, suite).absolute())
     prefix, locator = registry.split_spec(spec)
     # vLLM serves what transformers trains.
     return locate(None, f"hf:{locator}" if prefix == "vllm" else spec)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def test_recipes_name_their_folders() -> None:
     assert len(keys) == 3 and home.recipe().suite_version == registry.suite("primer").version
 
 
+def test_other_suites_leave_the_key_of_primer_alone() -> None:
+    """Another key is another training of everybody's `tiny`: not for a field or a suite more."""
+    assert replace(home.recipe(), suite_version="2").key == "b697265f861b"
+    other = home.recipe(suite="bbh:procedural", steps=7)
+    assert (other.suite, other.steps) == ("bbh:procedural", 7) and other.key != home.recipe(steps=7).key
+    with pytest.raises(UsageError, match="primer"):
+        home.recipe(suite="primr")
+
+
 def test_settings_are_checked_before_any_training(own_home: Path) -> None:
     with pytest.raises(UsageError, match="'big'"):
         registry.open_model("tiny:big")
@@ -38,6 +48,8 @@ def test_settings_are_checked_before_any_training(own_home: Path) -> None:
         registry.open_model("tiny", {"seed": "one"})
     with pytest.raises(UsageError, match="0 steps"):
         registry.open_model("tiny", {"steps": "0"})
+    with pytest.raises(UsageError, match="mmlu"):
+        registry.open_model("tiny", {"suite": "mmlu"})
     assert not own_home.exists()
 
 

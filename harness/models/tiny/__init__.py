@@ -2,11 +2,13 @@
 
     harness eval tiny --suite primer              trains once (about four minutes on two cores), then answers
     harness eval tiny --set seed=1 --set format=hf
+    harness eval tiny --set suite=bbh:procedural --suite bbh:procedural
     tiny.folder(seed=0)                            the Hugging Face folder, for tests and the improvement loop
 
-It is pretrained on the base variants of the suite `primer` (`recipe.py`), knows nothing else, and carries no chat
-template. The weights come out the same for one seed on one machine; another CPU may round otherwise, which the model's
-digest shows. Settings besides `seed`, `steps` and `format` go to the engine that serves it, `gguf` or `hf`.
+It is pretrained on practice rows of one suite, by default the base variants of `primer` (`recipe.py`), knows nothing
+else, and carries no chat template. The weights come out the same for one seed on one machine; another CPU may round
+otherwise, which the model's digest shows. Settings besides `seed`, `steps`, `suite` and `format` go to the engine that
+serves it, `gguf` or `hf`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from harness.models.hf.loading import HFSettings
 from harness.types import Completion, Fault, Request
 
 from .home import GGUF, folder, gguf_path
+from .recipe import Recipe
 
 __all__ = ["Tiny", "folder", "gguf_path"]
 
@@ -33,6 +36,8 @@ class TinySettings(Settings):
     seed: int = 0
     steps: int | None = None
     """None: the recipe's."""
+    suite: str = Recipe.suite
+    """Whose practice rows it is pretrained on."""
     format: Literal["gguf", "hf"] = "gguf"
 
 
@@ -55,7 +60,7 @@ class Tiny(Model):
         parsed = read_settings(own, TinySettings)
         # A typo in the engine's settings must not cost a training first.
         read_settings(rest, GGUFSettings if parsed.format == "gguf" else HFSettings)
-        place = folder(parsed.seed, parsed.steps)
+        place = folder(parsed.seed, parsed.steps, parsed.suite)
         spec = f"gguf:{place / GGUF}" if parsed.format == "gguf" else f"hf:{place}"
         return cls(registry.open_model(spec, rest), parsed)
 
@@ -64,8 +69,9 @@ class Tiny(Model):
         yield from self.inner.answer(requests)
 
     def describe(self) -> Mapping[str, Any]:
-        """Return the engine's facts, with seed and format."""
-        return {**self.inner.describe(), "seed": self.settings.seed, "format": self.settings.format}
+        """Return the engine's facts, with seed, suite and format."""
+        own = {"seed": self.settings.seed, "suite": self.settings.suite, "format": self.settings.format}
+        return {**self.inner.describe(), **own}
 
     def close(self) -> None:
         """Close the engine."""

@@ -19,27 +19,34 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from harness import registry
-from harness.errors import InfrastructureError, UsageError
+from harness.errors import InfrastructureError, UsageError, nearest
 from harness.models import convert
 from harness.models.threads import wait_politely
 
-from .recipe import Recipe
+from .recipe import RECIPES, Recipe
 
 GGUF = "tiny.gguf"
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def recipe(seed: int = 0, steps: int | None = None) -> Recipe:
-    """Return the recipe of a `tiny`, the suite's version filled in."""
-    version = registry.suite(Recipe.suite).version
-    return Recipe(seed=seed, suite_version=version, steps=Recipe.steps if steps is None else steps)
+def recipe(seed: int = 0, steps: int | None = None, suite: str = Recipe.suite) -> Recipe:
+    """Return the recipe of a `tiny`, the suite's version filled in.
+
+    Raises:
+        UsageError: a suite that no recipe is for.
+    """
+    if suite not in RECIPES:
+        raise UsageError(f"tiny has no recipe for the suite {suite!r}", nearest(suite, RECIPES), "check --set suite=")
+    found = RECIPES[suite]
+    version = registry.suite(suite).version
+    return replace(found, seed=seed, suite_version=version, steps=found.steps if steps is None else steps)
 
 
 def home() -> Path:
@@ -47,20 +54,20 @@ def home() -> Path:
     return Path(os.environ.get("HARNESS_HOME") or "results") / "models"
 
 
-def gguf_path(seed: int = 0, steps: int | None = None) -> Path:
+def gguf_path(seed: int = 0, steps: int | None = None, suite: str = Recipe.suite) -> Path:
     """Return the F16 GGUF of a `tiny`, training it first where needed. See `folder`."""
-    return folder(seed, steps) / GGUF
+    return folder(seed, steps, suite) / GGUF
 
 
-def folder(seed: int = 0, steps: int | None = None) -> Path:
+def folder(seed: int = 0, steps: int | None = None, suite: str = Recipe.suite) -> Path:
     """Return the Hugging Face folder of a `tiny` (with `tiny.gguf` in it), training it first where needed.
 
     Raises:
-        UsageError: no steps.
+        UsageError: no steps, no recipe for the suite.
         MissingPackage: a package for training or converting is not installed.
         InfrastructureError: the folder cannot be written, or training broke.
     """
-    wanted = recipe(seed, steps)
+    wanted = recipe(seed, steps, suite)
     if wanted.steps < 1:
         raise UsageError(f"tiny cannot be trained in {wanted.steps} steps", "1 or more", "--set steps=1000")
     target = home() / f"tiny-{wanted.key}"
@@ -125,7 +132,7 @@ def _lock(path: Path) -> Iterator[None]:
 def _shown(wanted: Recipe) -> Iterator[Callable[[int, float], None]]:
     """Yield what shows progress on stderr: a bar on a terminal, else a line every tenth of the way."""
     console = Console(stderr=True)
-    title = f"training tiny (seed {wanted.seed})"
+    title = f"training tiny on {wanted.suite} (seed {wanted.seed})"
     if not console.is_terminal:
         every = max(1, wanted.steps // 10)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from harness.hashing import digest
@@ -42,3 +43,9 @@ class Recipe:
     def key(self) -> str:
         """12 hex digits that name the folder."""
         return digest(asdict(self))[:12]
+
+
+RECIPES: Mapping[str, Recipe] = {
+    one.suite: one for one in (Recipe(), Recipe(suite="bbh:procedural", steps=1500, sequences=8, packed=320))
+}
+"""Suite -> what a `tiny` of its practice rows is made from. Its rows are longer or shorter, harder or easier."""

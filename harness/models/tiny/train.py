@@ -107,13 +107,16 @@ def _model(recipe: Recipe, vocabulary: int) -> Any:
 
 
 def _batches(rows: Iterator[Practice], tokenizer: Any, recipe: Recipe) -> Iterator[Batch]:
-    """Yield batches of `recipe.sequences` packed sequences; rows are packed first come, first served."""
+    """Yield batches of `recipe.sequences` packed sequences; rows are packed first come, first served, and left out
+    where they are longer than a sequence."""
     sequences: list[list[Encoded]] = [[]]
     while pool := list(islice(rows, POOL_ROWS)):
         prompts = tokenizer([row.prompt for row in pool])["input_ids"]
         answers = tokenizer([row.target for row in pool], add_special_tokens=False)["input_ids"]
         for prompt, answer in zip(prompts, answers, strict=True):
             row = Encoded([*prompt, *answer, tokens.EOS], len(prompt))
+            if len(row.ids) > recipe.packed:
+                continue
             if sum(len(other.ids) for other in sequences[-1]) + len(row.ids) > recipe.packed:
                 if len(sequences) == recipe.sequences:
                     yield _pack(sequences, recipe)
