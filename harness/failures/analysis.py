@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 from harness.contracts import Model
 from harness.errors import InfrastructureError
 from harness.failures import trends
-from harness.failures.assigning import assign
 from harness.failures.case import Case, Diagnosis
 from harness.failures.embedding import Progress
 from harness.failures.gold import Suspect, suspects
-from harness.failures.keeping import keep_assignments
 from harness.failures.reuse import NEWEST, Found, Wanted, settle
 from harness.failures.scope import Scope
 from harness.failures.taxonomy import Assignment, Cause, Taxonomy
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.keeping import keep_assignments
 from harness.failures.trends import Answer, Change, Flow, Share
 from harness.failures.weakness import Weakness, weaknesses
 from harness.store import Database, read

@@ -19,11 +19,11 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.failures.analysis import Analysis, Member
-from harness.failures.fitting import FEW
 from harness.failures.gold import Suspect
-from harness.failures.lineage import refit_advised
-from harness.failures.naming import exemplars
 from harness.failures.taxonomy import UNASSIGNED, Cause
+from harness.failures.taxonomy.fitting import FEW
+from harness.failures.taxonomy.lineage import refit_advised
+from harness.failures.taxonomy.naming import exemplars
 from harness.failures.trends import sentence
 from harness.failures.weakness import Weakness
 from harness.stats import Estimate

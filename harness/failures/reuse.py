@@ -15,15 +15,14 @@ from typing import Literal
 
 from harness.contracts import Model
 from harness.errors import UsageError
-from harness.failures import keeping, lineage
-from harness.failures.assigning import assign
 from harness.failures.case import Case, Diagnosis
-from harness.failures.fitting import fit
-from harness.failures.frozen import sealed
-from harness.failures.labelling import labelled
-from harness.failures.naming import named
 from harness.failures.scope import Scope
-from harness.failures.taxonomy import Assignment, Descent, Taxonomy
+from harness.failures.taxonomy import Assignment, Descent, Taxonomy, keeping, lineage
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import fit
+from harness.failures.taxonomy.frozen import sealed
+from harness.failures.taxonomy.labelling import labelled
+from harness.failures.taxonomy.naming import named
 from harness.store import failures as rows
 
 How = Literal["none", "fitted", "assigned", "refitted"]

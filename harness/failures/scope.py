@@ -18,10 +18,10 @@ from harness.errors import UsageError, nearest
 from harness.failures import trends
 from harness.failures.case import Case, Diagnosis
 from harness.failures.cases import cases
-from harness.failures.critique import criticised
 from harness.failures.diagnosis import diagnose_all
+from harness.failures.diagnosis.critique import criticised
+from harness.failures.diagnosis.probing import probed
 from harness.failures.embedding import Progress
-from harness.failures.probing import probed
 from harness.store import Database, gates, read
 from harness.types import Fault
 

@@ -13,7 +13,7 @@ is paired: the exact McNemar test on "this sample fails for this cause", cluster
 not adjusted: an interval beside 0 with the verdict `no change` is what that adjustment does.
 
 A change of share is one of *both* runs' assignments to one taxonomy. It does not tell a model that fails otherwise from
-one whose new failures are merely assigned elsewhere; novelty (`lineage.refit_advised`) does.
+one whose new failures are merely assigned elsewhere; novelty (`taxonomy.lineage.refit_advised`) does.
 Cost: one query a run and suite; 14,000 answers and 12 causes in about a second.
 """
 

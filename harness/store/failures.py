@@ -6,7 +6,7 @@
 
 Appended, never changed: what changes (a name, where a failure belongs) is a later row, and the latest holds. A file of
 a schema from before failures, or no file at all, has none of them: reads give an empty list or None.
-`harness.failures.keeping` turns these rows into nouns.
+`harness.failures.taxonomy.keeping` turns these rows into nouns.
 
 Cost: one short access each; 14,000 members are one statement.
 """

@@ -31,8 +31,8 @@ import numpy as np
 from harness import registry
 from harness.failures.asked import Question
 from harness.failures.cases import asked, options
-from harness.failures.scan import cover, flagged, held
-from harness.failures.slices import Slice, tree
+from harness.failures.weakness.scan import cover, flagged, held
+from harness.failures.weakness.slices import Slice, tree
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"

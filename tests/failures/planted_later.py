@@ -17,8 +17,8 @@ import planted_hard
 import planted_recorded
 from planted import Plant, World, diagnosed, named, world
 
-from harness.failures.assigning import assign
-from harness.failures.fitting import fit
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import fit
 
 SETS: Mapping[str, Callable[[int], Sequence[Plant]]] = {
     "easy": planted_easy.primer,

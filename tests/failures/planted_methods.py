@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from planted import World
 
-from harness.failures.assigning import assign
 from harness.failures.case import Case, Diagnosis
-from harness.failures.fitting import fit
-from harness.failures.signature import plain_class, signature_class
+from harness.failures.diagnosis.signature import plain_class, signature_class
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import fit
 
 Clusters = list[str]
 

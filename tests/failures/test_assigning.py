@@ -10,11 +10,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.failures import frozen
-from harness.failures.assigning import assign
 from harness.failures.case import Diagnosis
-from harness.failures.fitting import fit
-from harness.failures.taxonomy import UNASSIGNED, Assignment, Taxonomy
+from harness.failures.taxonomy import UNASSIGNED, Assignment, Taxonomy, frozen
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import fit
 
 
 @cache

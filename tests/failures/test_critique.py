@@ -13,8 +13,8 @@ from storing import row, sample
 
 from harness.failures.case import Case
 from harness.failures.cases import cases
-from harness.failures.critique import KINDS, criticised, identity, parts
 from harness.failures.diagnosis import diagnose
+from harness.failures.diagnosis.critique import KINDS, criticised, identity, parts
 from harness.models.scripted import Scripted
 from harness.store import Database
 from harness.types import Completion, Fault, Request, Score

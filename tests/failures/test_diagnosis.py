@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wrongs import wrong
 
-from harness.failures import families, programs
 from harness.failures.case import Case
-from harness.failures.diagnosis import LONGEST, STATES, diagnose, diagnose_all
-from harness.failures.relations import PHRASES
-from harness.failures.signature import VALUES, checked
+from harness.failures.diagnosis import LONGEST, STATES, diagnose, diagnose_all, families
+from harness.failures.diagnosis.signature import VALUES, checked
+from harness.failures.relations import PHRASES, programs
 from harness.grading import constraints
 from harness.modes import MODES
 

@@ -12,8 +12,8 @@ import pytest
 
 from harness.failures.cases import cases
 from harness.failures.diagnosis import LONGEST, diagnose_all
-from harness.failures.masking import kept, topic_words
-from harness.failures.signature import checked, signature_class
+from harness.failures.diagnosis.masking import kept, topic_words
+from harness.failures.diagnosis.signature import checked, signature_class
 from harness.grading.constraints import KINDS
 from harness.store import Database
 

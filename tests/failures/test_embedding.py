@@ -94,7 +94,7 @@ def test_without_scikit_learn_the_install_line_is_told() -> None:
     program = (
         "import sys; sys.modules['sklearn'] = None\n"
         "from harness.errors import MissingPackage\n"
-        "from harness.failures.fitting import fit\n"
+        "from harness.failures.taxonomy.fitting import fit\n"
         "try:\n    fit([], [], 'lsa')\n"
         "except MissingPackage as error:\n    print(error.next)"
     )

@@ -13,11 +13,10 @@ from sklearn.metrics import adjusted_rand_score
 from test_embedding import minilm, run
 
 from harness.errors import UsageError
-from harness.failures import frozen
-from harness.failures.assigning import assign
 from harness.failures.case import Diagnosis
-from harness.failures.fitting import ALIKE, collapsed, fit
-from harness.failures.taxonomy import UNASSIGNED
+from harness.failures.taxonomy import UNASSIGNED, frozen
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import ALIKE, collapsed, fit
 
 PROGRAM = """
 import sys

@@ -8,9 +8,9 @@ import fit_cases
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from harness.failures import frozen
-from harness.failures.assigning import assign
-from harness.failures.fitting import fit
+from harness.failures.taxonomy import frozen
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import fit
 
 SIZES = (5333, 3333, 2000, 1334, 1334, 666)
 

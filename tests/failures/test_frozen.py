@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InfrastructureError
-from harness.failures import frozen
-from harness.failures.taxonomy import Cause, Taxonomy
+from harness.failures.taxonomy import Cause, Taxonomy, frozen
 
 STATE = {
     "format": 1, "space": {"embedder": {"words": ["\ud800", "Ünï"], "idf": np.arange(3, dtype=np.float32)}, "n": 0.1},

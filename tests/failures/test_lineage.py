@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.failures import keeping
-from harness.failures.assigning import assign
-from harness.failures.fitting import fit
-from harness.failures.lineage import PART, lineage, refit, refit_advised, remembered
-from harness.failures.naming import named
-from harness.failures.taxonomy import UNASSIGNED, Assignment, Cause, Descent, Taxonomy
+from harness.failures.taxonomy import UNASSIGNED, Assignment, Cause, Descent, Taxonomy, keeping
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import fit
+from harness.failures.taxonomy.lineage import PART, lineage, refit, refit_advised, remembered
+from harness.failures.taxonomy.naming import named
 from harness.store import Database
 
 OLD, NEW = ("a", "b", "c", "d"), ("p", "q", "r", "s", "t")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wrongs import wrong
 
-from harness.failures.masking import LONGEST, MASKS, kept, masked, topic_words
+from harness.failures.diagnosis.masking import LONGEST, MASKS, kept, masked, topic_words
 
 CASE = wrong(
     "Ana picks 42 pears in Zorvia, not plums. How many pears are left?", "42", "forty pears", choices=("fig", "oven")

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.failures.case import Diagnosis
-from harness.failures.fitting import fit
-from harness.failures.naming import MOST, exemplars, keywords, named, spoken, terms
+from harness.failures.diagnosis.signature import VALUES
 from harness.failures.relations import PHRASES
-from harness.failures.signature import VALUES
 from harness.failures.taxonomy import UNASSIGNED, Assignment, Cause, Taxonomy
+from harness.failures.taxonomy.fitting import fit
+from harness.failures.taxonomy.naming import MOST, exemplars, keywords, named, spoken, terms
 
 WORDS = {
     "sign": {"sign", "negated"}, "near": {"neighbour", "one more", "one less"}, "unit": {"unit", "amount", "scaled"},

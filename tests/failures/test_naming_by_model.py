@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.failures.case import Diagnosis
-from harness.failures.fitting import fit
-from harness.failures.labelling import DRAWS, LONGEST, SHOWN, agreed, labelled, read
-from harness.failures.naming import named
 from harness.failures.taxonomy import Assignment, Taxonomy
+from harness.failures.taxonomy.fitting import fit
+from harness.failures.taxonomy.labelling import DRAWS, LONGEST, SHOWN, agreed, labelled, read
+from harness.failures.taxonomy.naming import named
 from harness.models.scripted import Answer, Scripted
 from harness.store import Database
 from harness.types import Fault, Request

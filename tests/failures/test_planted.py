@@ -15,8 +15,8 @@ from planted_later import later, pairs, planted_world
 from planted_methods import methods
 
 from harness.failures import sentences
-from harness.failures.fitting import fit
-from harness.failures.frozen import to_bytes
+from harness.failures.taxonomy.fitting import fit
+from harness.failures.taxonomy.frozen import to_bytes
 
 SHARED = [
     pytest.mark.shared,

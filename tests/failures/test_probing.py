@@ -10,9 +10,9 @@ from storing import row, sample
 
 from harness.failures.cases import cases
 from harness.failures.diagnosis import diagnose
-from harness.failures.probing import DIFFERENCE, instrumented, probed, word_of
-from harness.failures.programs import DIFFERENCES
-from harness.failures.signature import signature_class
+from harness.failures.diagnosis.probing import DIFFERENCE, instrumented, probed, word_of
+from harness.failures.diagnosis.signature import signature_class
+from harness.failures.relations.programs import DIFFERENCES
 from harness.types import Score
 
 WRONG = Score({"acc": 0.0}, "wrong_output", None, {"reason": "AssertionError", "sandbox": "strong"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.failures.programs import LONGEST, build, cut
+from harness.failures.relations.programs import LONGEST, build, cut
 
 WHOLE = "def f(x):\n    if x > 2:\n        return [x]\n    return []\n"
 

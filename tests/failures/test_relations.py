@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wrongs import pair, wrong
 
-from harness.failures.pair import Pair, number, numbers, words
 from harness.failures.relations import PHRASES, RELATIONS, related
+from harness.failures.relations.pair import Pair, number, numbers, words
 
 PAINT = "Paint 3 fences of 15 m each, 4 hours a fence. How long does it take?"
 FIRST = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.failures.case import Diagnosis
-from harness.failures.signature import VALUES, checked, plain_class, signature_class
+from harness.failures.diagnosis.signature import VALUES, checked, plain_class, signature_class
 
 
 def test_only_values_of_the_closed_lists_pass() -> None:

@@ -10,10 +10,9 @@ import fit_cases
 import pytest
 
 from harness.errors import InfrastructureError, UsageError
-from harness.failures import keeping
-from harness.failures.assigning import assign
-from harness.failures.fitting import fit
-from harness.failures.taxonomy import UNASSIGNED, Assignment, Cause, Descent, Taxonomy
+from harness.failures.taxonomy import UNASSIGNED, Assignment, Cause, Descent, Taxonomy, keeping
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import fit
 from harness.store import Database, failures, read
 
 OLD = Path(__file__).resolve().parents[1] / "store" / "schema_002.duckdb.gz"

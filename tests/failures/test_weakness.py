@@ -16,9 +16,9 @@ from scipy.stats import binomtest
 from harness.data import Row, number_samples
 from harness.errors import UsageError
 from harness.failures.asked import Question, questions, value
-from harness.failures.scan import bounds, cover, held
-from harness.failures.slices import Slice, tree
 from harness.failures.weakness import Weakness, weak, weaknesses
+from harness.failures.weakness.scan import bounds, cover, held
+from harness.failures.weakness.slices import Slice, tree
 from harness.store import Database
 from harness.types import Metric
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_weakness import asked
 
-from harness.failures.scan import flagged, held
-from harness.failures.slices import Slice, tree
+from harness.failures.weakness.scan import flagged, held
+from harness.failures.weakness.slices import Slice, tree
 
 REPEATS = 200
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.failures.case import Case
-from harness.failures.pair import Pair
+from harness.failures.relations.pair import Pair
 
 
 def wrong(question: str = "", target: Any = "", answer: str | None = "", **more: Any) -> Case:

@@ -24,7 +24,7 @@ from math import log
 from typing import Any
 
 from harness import stats
-from harness.failures.slices import SMALLEST, Slice
+from harness.failures.weakness.slices import SMALLEST, Slice
 
 ALPHA = 0.05
 

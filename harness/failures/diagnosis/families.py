@@ -15,9 +15,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.failures import programs, wording
 from harness.failures.case import Case
-from harness.failures.pair import Pair
+from harness.failures.relations import programs, wording
+from harness.failures.relations.pair import Pair
 
 LAYERS = frozenset({
     "json", "csv", "table", "numbered", "bullets", "headings", "bold", "line", "prose", "tags", "quotes", "fence",

@@ -10,7 +10,7 @@ wrong alike. A judge's critique is masked by whoever asked it (`critique`), and 
 signature holds the same as features of closed lists (`signature.VALUES`).
 
 `diagnose` sees one case; `diagnose_all` also tells what only the batch shows: an answer given to many questions.
-Cost: some 0.3 ms a case; texts are cut before they are read (`pair`), so hostile ones cost no more.
+Cost: some 0.3 ms a case; texts are cut before they are read (`relations.pair`), so hostile ones cost no more.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.failures import families, programs, relations, signature, wording
+from harness.failures import relations
 from harness.failures.case import Case, Diagnosis
-from harness.failures.logic import negated
-from harness.failures.pair import Pair, plain
+from harness.failures.diagnosis import families, signature
+from harness.failures.relations import programs, wording
+from harness.failures.relations.logic import negated
+from harness.failures.relations.pair import Pair, plain
 from harness.modes import MODES
 
 LONGEST = 600

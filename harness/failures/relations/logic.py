@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from harness.failures.pair import Pair
+from harness.failures.relations.pair import Pair
 
 NEGATION = re.compile(
     r"(?i)\b(?:not|never|neither|nor|none|nobody|nothing|nowhere|hardly|barely|scarcely|seldom|rarely|except(?:ion|ing)?"

@@ -33,7 +33,7 @@ DIFFERENCES = (
     "another case or spacing", "nothing in it", "part of the text", "another text", "wrong order", "doubled items",
     "fewer items", "more items", "one item differs", "other items", "other keys", "other values", "something else",
 )  # fmt: skip
-"""How a program's result differs from the wanted one (`probing` runs it to see)."""
+"""How a program's result differs from the wanted one (`diagnosis.probing` runs it to see)."""
 WRONG_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("missing name", re.compile(r"name '[^']{0,60}' is not defined")),
     ("missing import", re.compile(r"No module named|cannot import name")),

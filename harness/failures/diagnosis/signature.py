@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.failures import programs
 from harness.failures.case import Diagnosis
-from harness.failures.relations import PHRASES
+from harness.failures.relations import PHRASES, programs
 from harness.modes import MODES
 
 FAMILIES = ("choice", "number", "truth", "text", "json", "code", "tools", "instructions", "refusal")

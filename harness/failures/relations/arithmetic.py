@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from itertools import permutations
 
-from harness.failures.pair import Pair
+from harness.failures.relations.pair import Pair
 
 DATES = (re.compile(r"\b([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\b"), re.compile(r"\b([0-9]{4})-([0-9]{2})-([0-9]{2})\b"))
 OPERATIONS: Mapping[str, Callable[[float, float], float]] = {

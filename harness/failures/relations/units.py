@@ -14,8 +14,8 @@ import math
 import re
 from collections.abc import Mapping
 
-from harness.failures.pair import Pair
-from harness.failures.wording import other_unit
+from harness.failures.relations.pair import Pair
+from harness.failures.relations.wording import other_unit
 
 RARE = (
     60, 3600, 1440, 24, 168, 365, 1760, 5280, 1024, 2.54, 30.48, 1.609, 1.609344, 0.4536, 0.45359237, 28.35, 3.785,

@@ -17,7 +17,7 @@ from functools import cache, partial
 from importlib import resources
 
 from harness.failures.case import Case
-from harness.failures.pair import plain, words
+from harness.failures.relations.pair import plain, words
 
 LONGEST = 600
 QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|`[^`\n]{1,200}`|(?<![^\W_])['‘][^'’\n]{1,200}['’](?![^\W_])")
@@ -57,7 +57,7 @@ def topic_words(case: Case) -> Set[str]:
 @cache
 def kept() -> Set[str]:
     """Return the stop list: words that stay whatever the question holds."""
-    return frozenset((resources.files("harness.failures") / "kept.txt").read_text(encoding="utf-8").split())
+    return frozenset((resources.files("harness.failures.diagnosis") / "kept.txt").read_text(encoding="utf-8").split())
 
 
 def _replace(mask: str, found: re.Match[str]) -> str:

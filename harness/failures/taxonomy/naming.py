@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.failures.case import Case, Diagnosis
-from harness.failures.masking import MASKS
+from harness.failures.diagnosis.masking import MASKS
 from harness.failures.relations import PHRASES
 from harness.failures.taxonomy import UNASSIGNED, Assignment, Taxonomy
 

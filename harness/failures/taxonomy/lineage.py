@@ -25,13 +25,13 @@ from dataclasses import replace
 from typing import Any
 
 from harness.failures import embedding
-from harness.failures.assigning import assign
 from harness.failures.case import Case, Diagnosis
 from harness.failures.embedding import Progress
-from harness.failures.fitting import collapsed, fit
-from harness.failures.frozen import sealed
-from harness.failures.space import Space
 from harness.failures.taxonomy import UNASSIGNED, Assignment, Cause, Descent, Taxonomy
+from harness.failures.taxonomy.assigning import assign
+from harness.failures.taxonomy.fitting import collapsed, fit
+from harness.failures.taxonomy.frozen import sealed
+from harness.failures.taxonomy.space import Space
 from harness.hashing import digest
 from harness.store import Database, failures
 

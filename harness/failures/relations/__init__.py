@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.failures import arithmetic, logic, programs, units, wording
-from harness.failures.pair import Pair
+from harness.failures.relations import arithmetic, logic, programs, units, wording
+from harness.failures.relations.pair import Pair
 
 
 @dataclass(frozen=True)

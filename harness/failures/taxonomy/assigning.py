@@ -15,8 +15,8 @@ from typing import Any
 
 from harness.failures.case import Diagnosis
 from harness.failures.embedding import Progress, one_thread
-from harness.failures.space import Space
 from harness.failures.taxonomy import UNASSIGNED, Assignment, Taxonomy
+from harness.failures.taxonomy.space import Space
 
 
 def assign(taxonomy: Taxonomy, diagnoses: Sequence[Diagnosis], progress: Progress | None = None) -> list[Assignment]:

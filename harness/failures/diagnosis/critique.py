@@ -22,8 +22,8 @@ from dataclasses import replace
 from harness.contracts import Model
 from harness.errors import JudgeError
 from harness.failures.case import Case
-from harness.failures.masking import masked
-from harness.failures.pair import plain
+from harness.failures.diagnosis.masking import masked
+from harness.failures.relations.pair import plain
 from harness.grading import judge as grading
 from harness.hashing import digest
 from harness.store import Database, failures

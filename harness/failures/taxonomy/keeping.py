@@ -14,9 +14,8 @@ from itertools import groupby
 from typing import Any
 
 from harness.errors import UsageError, nearest
-from harness.failures import frozen
 from harness.failures.case import Case
-from harness.failures.taxonomy import Assignment, Cause, Descent, Taxonomy
+from harness.failures.taxonomy import Assignment, Cause, Descent, Taxonomy, frozen
 from harness.store import Database
 from harness.store import failures as rows
 

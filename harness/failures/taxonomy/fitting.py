@@ -21,14 +21,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import UsageError, nearest
-from harness.failures import embedding, frozen
-from harness.failures.assigning import assigned
+from harness.failures import embedding
 from harness.failures.case import Case, Diagnosis
-from harness.failures.choosing import Choice, choose, silhouette
+from harness.failures.diagnosis.signature import signature_class
 from harness.failures.embedding import Progress
-from harness.failures.signature import signature_class
-from harness.failures.space import Space
-from harness.failures.taxonomy import Assignment, Cause, Taxonomy
+from harness.failures.taxonomy import Assignment, Cause, Taxonomy, frozen
+from harness.failures.taxonomy.assigning import assigned
+from harness.failures.taxonomy.choosing import Choice, choose, silhouette
+from harness.failures.taxonomy.space import Space
 from harness.hashing import digest
 
 FEW = 30

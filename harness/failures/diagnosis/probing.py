@@ -23,7 +23,7 @@ from typing import Any
 
 from harness import sandbox
 from harness.failures.case import Case
-from harness.failures.programs import DIFFERENCES
+from harness.failures.relations.programs import DIFFERENCES
 from harness.grading.code import humaneval_trial
 from harness.hashing import digest
 from harness.sandbox import Limits, Trial

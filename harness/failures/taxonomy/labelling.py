@@ -25,11 +25,11 @@ from typing import Any
 from harness.contracts import Model
 from harness.failures import embedding
 from harness.failures.case import Diagnosis
-from harness.failures.critique import identity
-from harness.failures.fitting import collapsed
-from harness.failures.naming import FUNCTION
-from harness.failures.space import Space
+from harness.failures.diagnosis.critique import identity
 from harness.failures.taxonomy import Assignment, Taxonomy
+from harness.failures.taxonomy.fitting import collapsed
+from harness.failures.taxonomy.naming import FUNCTION
+from harness.failures.taxonomy.space import Space
 from harness.grading.judge import FENCED, defuse
 from harness.hashing import digest
 from harness.store import Database, failures

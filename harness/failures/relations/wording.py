@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from harness.failures.logic import same_list
-from harness.failures.pair import Pair, leaves, words
+from harness.failures.relations.logic import same_list
+from harness.failures.relations.pair import Pair, leaves, words
 
 MEASURED = re.compile(r"[-−]?[0-9][0-9.,]{0,30}\s{0,3}([^\W\d_]{1,20})\.?")
 """A number and its unit."""

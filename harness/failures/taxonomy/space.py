@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.failures.case import Diagnosis
+from harness.failures.diagnosis.signature import weight
 from harness.failures.embedding import Embedder, Progress, restored, unit
-from harness.failures.signature import weight
 
 TEXT, SIGNATURE = 0.2, 0.65
 """Weights of the blocks. A sentence repeats what the signature says, and the question's kind besides."""

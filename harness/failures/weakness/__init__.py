@@ -21,8 +21,8 @@ from harness import stats
 from harness.errors import UsageError
 from harness.failures.asked import Question, questions
 from harness.failures.embedding import Progress
-from harness.failures.scan import ALPHA, Tested, bounds, cover, held
-from harness.failures.slices import Slice, tree
+from harness.failures.weakness.scan import ALPHA, Tested, bounds, cover, held
+from harness.failures.weakness.slices import Slice, tree
 from harness.store import Database
 
 EXEMPLARS, WORDS = 3, 5
