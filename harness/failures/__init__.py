@@ -16,7 +16,7 @@ Rooms, each importing only those further down (import-linter keeps it):
     diagnosis/                 one failure: what is said of it without its topic, by rules, by a program run, by a judge
     relations/                 how a wrong answer lies to the right one: numbers, truth, units, wording, programs
     asked, cases               out of the store: all questions of a run, and its failures
-    agreement                  how likely models agree on a wrong answer by chance
+    agreement, ctfidf          two formulas
     embedding, sentences       texts to vectors
     case                       the nouns
 

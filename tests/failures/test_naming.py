@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from dataclasses import replace
 
 import fit_cases
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.failures.case import Diagnosis
+from harness.failures.ctfidf import ctfidf
 from harness.failures.diagnosis.signature import VALUES
 from harness.failures.relations import PHRASES
 from harness.failures.taxonomy import UNASSIGNED, Assignment, Cause, Taxonomy
@@ -67,6 +70,11 @@ def test_c_tf_idf_by_hand() -> None:
     assert found == {"a": ("alpha gamma",), "b": ("beta gamma",)}
     found = keywords([Diagnosis("alpha. gamma."), Diagnosis("beta. gamma.")], ["a", "b"])
     assert found == {"a": ("alpha", "gamma"), "b": ("beta", "gamma")}
+    # Six and three terms, A = 4.5: the third is a third of either class, found three times.
+    weights = ctfidf(np.array([[4, 0, 2], [0, 2, 1]]))
+    third = math.log(1 + 4.5 / 3) / 3
+    wanted = [[2 / 3 * math.log(1 + 4.5 / 4), 0, third], [0, 2 / 3 * math.log(1 + 4.5 / 2), third]]
+    assert weights == pytest.approx(np.array(wanted), abs=1e-12)
 
 
 def test_signature_values_that_others_have_less_come_first_telling_ones_before() -> None:

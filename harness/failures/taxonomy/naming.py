@@ -6,9 +6,8 @@
     exemplars("3f9a..", cases, assignments)   -> [the medoid, .., the edge]
 
 Keywords are up to two signature values that a cause has far more often than all others (by their share of the
-Kullback-Leibler divergence, p log(p / q)), then words and pairs of words by class-based TF-IDF (Grootendorst 2022,
-arXiv 2203.05794): the share of a term among the words of the cause, times log(1 + A / f), A words per cause on average,
-f times the term anywhere. None is part of another.
+Kullback-Leibler divergence, p log(p / q)), then words and pairs of words by class-based TF-IDF (`ctfidf`). None is part
+of another.
 
 A label is for reading, never the identity: whatever a cause is called, it keeps its id, and a cause that has a label (a
 person's, a model's, one kept over a refit) keeps that too. Diagnoses may hold what a judge wrote: keywords are letters,
@@ -25,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.failures.case import Case, Diagnosis
+from harness.failures.ctfidf import ctfidf
 from harness.failures.diagnosis.masking import MASKS
 from harness.failures.relations import PHRASES
 from harness.failures.taxonomy import UNASSIGNED, Assignment, Taxonomy
@@ -174,21 +174,20 @@ def _terms(diagnoses: Sequence[Diagnosis], causes: Sequence[str]) -> Mapping[str
 
     What few of its failures are told of names nothing: the remainder of all others is not its oddest part.
     """
-    counts, lengths = defaultdict[str, Counter[str]](Counter), Counter[str]()
-    sizes, held = Counter(causes), defaultdict[str, Counter[str]](Counter)
+    import numpy as np
+
+    counts, held = defaultdict[str, Counter[str]](Counter), defaultdict[str, Counter[str]](Counter)
+    sizes = Counter(causes)
     for (text, cause), times in Counter(zip((d.text for d in diagnoses), causes, strict=True)).items():
         told = list(terms(text))
         held[cause].update(dict.fromkeys(told, times))
         for term in told:
             counts[cause][term] += times
-            lengths[cause] += times
-    anywhere = Counter[str]()
-    for found in counts.values():
-        anywhere.update(found)
-    average = sum(lengths.values()) / max(len(lengths), 1)
+    vocabulary = sorted(set().union(*counts.values()))
+    matrix = np.array([[found[term] for term in vocabulary] for found in counts.values()])
     ranked: dict[str, list[str]] = {}
-    for cause, found in counts.items():
-        weights = {term: n / lengths[cause] * math.log(1 + average / anywhere[term]) for term, n in found.items()}
+    for (cause, found), row in zip(counts.items(), ctfidf(matrix) if vocabulary else (), strict=True):
+        weights = {term: weight for term, weight in zip(vocabulary, row.tolist(), strict=True) if term in found}
         rare = {term for term in weights if held[cause][term] < SUPPORT * sizes[cause]}
         ranked[cause] = sorted(weights, key=lambda term: (term in rare, -round(weights[term], 9), -len(term), term))
     return defaultdict(list, ranked)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from harness import stats
 from harness.errors import UsageError
 from harness.failures.asked import Question, questions
+from harness.failures.ctfidf import ctfidf
 from harness.failures.embedding import Progress
 from harness.failures.weakness.scan import ALPHA, Tested, bounds, cover, held
 from harness.failures.weakness.slices import Slice, tree
@@ -90,18 +91,14 @@ def weak(
     tested = held(slices, values, tau)
     adjusted = stats.benjamini_hochberg({place: test.p for place, test in enumerate(tested)})
     kept = cover(slices, tested, values, alpha)
-    words = keywords(questions, slices, kept)
+    words = _telling(questions, slices, kept)
     return [_weakness(questions, slices[place], tested[place], adjusted[place], words[place], alpha) for place in kept]
 
 
-def keywords(
+def _telling(
     questions: Sequence[Question], slices: Sequence[Slice], wanted: Sequence[int]
 ) -> dict[int, tuple[str, ...]]:
-    """Return place -> words that tell a slice from its siblings, at most five, by class-based TF-IDF.
-
-    A word's share of a slice's words x log(1 + words of a mean slice / how often all have it) (Grootendorst 2022,
-    arXiv 2203.05794).
-    """
+    """Return place -> words that tell a slice from its siblings, at most five, by `ctfidf` over its questions."""
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -117,7 +114,7 @@ def keywords(
     for place in wanted:
         family = [place, *_siblings(slices, place)]
         each = np.array([np.asarray(counts[slices[one].members].sum(axis=0)).ravel() for one in family], dtype=float)
-        weights = each[0] / max(each[0].sum(), 1) * np.log1p(each.sum() / len(each) / np.maximum(each.sum(axis=0), 1))
+        weights = ctfidf(each)[0]
         best = [at for at in np.argsort(-weights, kind="stable")[:WORDS] if weights[at] > 0]
         found[place] = tuple(str(names[at]) for at in best)
     return found
