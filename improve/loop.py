@@ -68,7 +68,7 @@ def improve(loaded: Loaded, database: Database, tell: Tell = lambda _: None, qui
     terms = Terms.read(loaded.policy)
     check.check(terms.policy, terms.named, database, terms.folder, None, loaded.recipe.data)
     check_room(database)
-    with locked(database.folder / "loops" / loaded.loop, f"loop {loaded.loop}"):
+    with locked(database.folder / "loops" / loaded.loop, f"the loop {loaded.loop!r}"):
         _same_recipe(loaded, database)
         rows.start(
             database, loaded.loop, loaded.recipe.model_dump(mode="json"), loaded.recipe.digest, loaded.recipe.model

@@ -6,7 +6,6 @@ when rows were made these are the round's own and those that accepted rounds beg
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from harness.types import Artifact, Outcome, Verdict
 from harness.workbench.shelf import folder_of
 from improve import aim, candidate, curation, learning
 from improve.curation import kept_out
+from improve.curation import rows as dataset
 
 if TYPE_CHECKING:
     from improve.loop import Loop
@@ -185,8 +185,8 @@ class Lap:
 
 
 def _rows(folder: Path) -> int:
-    told: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return int(told["out"])
+    with (folder / dataset.ROWS).open(encoding="utf-8") as stream:
+        return sum(1 for line in stream if line.strip())
 
 
 def _shown(verdict: Verdict) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class Evaluation:
 
     def run(self) -> Outcome:
         """Drive all parts; whatever ends it, what came in is stored and the run's status says how it ended."""
-        with locked(self.folder, self.run_id):
+        with locked(self.folder, f"run {self.run_id!r}"):
             log = RunLog(self.folder)
             self._begin(log)
             status, note = "done", ""

@@ -32,8 +32,8 @@ def check_room(database: Database) -> None:
 
 
 @contextmanager
-def locked(folder: Path, run_id: str) -> Iterator[None]:
-    """Keep a second process from driving the same run; the lock dies with the process."""
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Keep a second process from driving the same thing (`run 'tiny-0a..'`); the lock dies with the process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with Path(folder / "lock").open("w", encoding="utf-8") as file:
@@ -41,8 +41,8 @@ def locked(folder: Path, run_id: str) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UsageError(
-                    f"run {run_id!r} is being evaluated by another process",
-                    "one process a run",
+                    f"{what} is being driven by another process",
+                    "one process at a time",
                     "wait for it, or give this one a --name of its own",
                 ) from None
             yield
