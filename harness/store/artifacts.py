@@ -39,6 +39,12 @@ def artifact(database: Database, artifact_id: str) -> Artifact | None:
     return _artifact(found[0]) if found else None
 
 
+def every(database: Database) -> list[Artifact]:
+    """Return all artifacts, the oldest first."""
+    found = query(database, f"SELECT {FIELDS} FROM artifacts a ORDER BY a.made_at, a.artifact_id")
+    return [_artifact(row) for row in found]
+
+
 def done(database: Database, step_key: str) -> Artifact | None:
     """Return what a step made when it was done before."""
     found = query(

@@ -66,12 +66,17 @@ def preflight(rows: Sequence[Row], codec: Codec, ends: frozenset[int], limit: in
     dropped = {row.row_id: reason for row in encoded if (reason := _problem(codec, row, limit))}
     _refuse_dropped(encoded, dropped, limit)
     kept = [row for row in encoded if row.row_id not in dropped]
-    aside = {row.row_id for row in kept if fraction("held out", seed, row.row_id) < held_out}
+    aside = {row.row_id for row in kept if is_held_out(row.row_id, held_out, seed)}
     train = tuple(row for row in kept if row.row_id not in aside)
     if not train:
         raise UsageError(f"no row is left to train on: {len(kept)} held out", "more rows", "lower held_out")
     held = tuple({row.row_id: row for row in kept if row.row_id in aside}.values())
     return Plan(train, held, dropped, max(len(row.ids) for row in train))
+
+
+def is_held_out(row_id: str, share: float, seed: int) -> bool:
+    """Return whether a row is one of the share that is not trained on."""
+    return fraction("held out", seed, row_id) < share
 
 
 def _problem(codec: Codec, row: Encoded, limit: int) -> str:
