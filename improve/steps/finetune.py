@@ -23,8 +23,9 @@ from harness.config import validate
 from harness.contracts import Step, StepContext
 from harness.models.hf.codec import Codec
 from harness.types import Artifact
+from harness.workbench import record
 from improve.training import base as bases
-from improve.training import record, rows
+from improve.training import rows
 from improve.training.parameters import Finetune
 from improve.training.preflight import Plan, preflight
 
@@ -72,7 +73,7 @@ class Finetuning(Step):
         from improve.training.trainer import train
 
         trained = train(base, plan, wanted, where, context)
-        found = record.facts("improve.finetune", self.version, wanted.model_dump())
+        found = record.facts("improve.finetune", self.version, wanted.model_dump(), "peft", ("lora", "sft"))
         found |= {"seed": wanted.seed, "base": {"name": place, "digest": base.digest, "context": base.n_ctx}}
         found |= {"data": {"artifact": dataset.id, "digest": dataset.digest, **plan.report()}, "device": asdict(where)}
         outcome = {

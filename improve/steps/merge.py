@@ -26,8 +26,9 @@ from harness.contracts import Step, StepContext
 from harness.errors import InfrastructureError, MissingPackage, UsageError
 from harness.models.hf.loading import HFSettings, load
 from harness.types import Artifact
+from harness.workbench import record
 from improve.training import base as bases
-from improve.training import record, rows
+from improve.training import rows
 from improve.training.agreement import NATS, OTHER, Agreement, agreement
 from improve.training.parameters import Merge
 
@@ -135,7 +136,7 @@ def _write(
     folder: Path, adapter: Artifact, wanted: Merge, told: Mapping[str, Any], base: Mapping[str, Any],
     found: Agreement, seconds: float,
 ) -> None:  # fmt: skip
-    about = record.facts("improve.merge", Merging.version, wanted.model_dump())
+    about = record.facts("improve.merge", Merging.version, wanted.model_dump(), tags=told.get("tags", ()))
     about |= {"base": dict(base), "adapter": {"artifact": adapter.id, "digest": adapter.digest}, "seconds": seconds}
     about |= {"agreement": asdict(found), "finetune": dict(told)}
     record.write(folder, about)

@@ -18,8 +18,7 @@ from harness.hashing import digest
 from harness.models import convert
 from harness.store import Database, artifacts
 from harness.types import Artifact, Completion
-from harness.workbench import Workbench, keep
-from improve.training import record
+from harness.workbench import Workbench, keep, record
 
 TARGETED, REPLAY = 600, 1800
 TUNING = {"steps": 300, "batch": 16, "r": 32, "alpha": 32, "learning_rate": 4e-3, "held_out": 0.05}

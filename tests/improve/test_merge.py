@@ -14,7 +14,8 @@ from harness import registry
 from harness.errors import InfrastructureError, UsageError
 from harness.models import convert
 from harness.types import Artifact
-from improve.training import record, rows
+from harness.workbench import record
+from improve.training import rows
 from improve.training.agreement import Agreement, agreement
 
 pytestmark = pytest.mark.slow

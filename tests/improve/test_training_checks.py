@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from harness.errors import UsageError
 from harness.models.hf.codec import Codec
 from harness.store import Database
 from harness.store.curves import Curves, points
-from improve.training import record
 from improve.training.parameters import Finetune
 from improve.training.preflight import preflight
 from improve.training.watching import Watch
@@ -116,16 +114,6 @@ def test_the_held_out_loss_tells_over_fitting_staleness_and_divergence() -> None
 def test_parameters_are_strict(given: dict, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         validate(given, Finetune, where="improve.finetune")
-
-
-def test_a_record_and_its_card_hold_hostile_text_as_text(tmp_path: Path) -> None:
-    about = record.facts("improve.finetune", "1", {"model": "x|y\n# <script>`*"}) | {"base": {"name": "org/name"}}
-    record.write(tmp_path, about)
-    assert record.read(tmp_path)["parameters"]["model"] == "x|y\n# <script>`*"
-    card = (tmp_path / "README.md").read_text()
-    assert "base_model: org/name" in card and "<script>" not in card and "\n# <" not in card and "x&#124;y" in card
-    assert "torch" in record.read(tmp_path)["versions"] and json.loads((tmp_path / "run.json").read_text())["commit"]
-    assert record.read(tmp_path / "nowhere") == {}
 
 
 def test_curves_are_live_and_a_second_execution_begins_anew(tmp_path: Path) -> None:
