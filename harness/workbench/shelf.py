@@ -1,7 +1,8 @@
 """The shelf: `artifacts/<kind>/<id>/` beside the database. `artifact.json` is written last: where it is, all is there.
 
 The id is made of content, parents and maker, so that the same step on the same inputs finds its place taken by itself,
-and equal content of two makers stays two artifacts with two lineages.
+and equal content of two makers stays two artifacts with two lineages. Content is all but the record of how it was made:
+a step that a kill broke off and that is done again gives the same artifact, at another time of day.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from harness.errors import InfrastructureError
 from harness.hashing import digest, file_sha256, folder_sha256
 from harness.store import Database, artifacts
 from harness.types import Artifact, ArtifactKind
+from harness.workbench import record
 
 NOTE = "artifact.json"
 
@@ -33,7 +35,7 @@ def keep(
     if not output.exists():
         what = f"{made_by.get('step', 'a step')} left nothing at {str(output)!r}"
         raise InfrastructureError(what, "a file or a folder", "look at its log")
-    content = folder_sha256(output) if output.is_dir() else file_sha256(output)
+    content = folder_sha256(output, (record.FILE, record.CARD)) if output.is_dir() else file_sha256(output)
     artifact_id = digest(content, list(parents), made_by)[:16]
     place = database.folder / "artifacts" / kind / artifact_id
     found = Artifact(artifact_id, kind, str(place.relative_to(database.folder)), content, parents, made_by)

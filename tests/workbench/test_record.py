@@ -9,7 +9,8 @@ from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.workbench import record
+from harness.store import Database
+from harness.workbench import keep, record
 
 
 def told(**more: object) -> dict[str, object]:
@@ -55,3 +56,15 @@ def test_no_cell_leaves_its_table(text: str) -> None:
     found = record.table("a title", ("what", "value"), [(text, [text])]).splitlines()
     assert len(found) == 5 and all(line.count("|") == 3 for line in found[2:])
     assert not set("<>`*[]") & set(found[4])
+
+
+def test_the_hour_at_which_a_model_was_made_makes_no_other_artifact(tmp_path: Path) -> None:
+    database, digests = Database(tmp_path / "r.duckdb"), []
+    for hour, weights in enumerate(("same", "same", "other")):
+        folder = tmp_path / f"made{hour}"
+        folder.mkdir()
+        (folder / "model.safetensors").write_text(weights)
+        record.write(folder, told(finished_at=f"2026-11-21T0{hour}:00:00+00:00"))
+        digests.append(keep(database, folder, "model", (), {"step": "improve.merge"}))
+    assert digests[0] == digests[1] and digests[0].digest != digests[2].digest
+    assert record.read(database.folder / digests[0].path)["finished_at"].startswith("2026-11-21T00")
