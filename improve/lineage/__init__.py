@@ -1,0 +1,11 @@
+"""Where a thing of the loop came from and what became of it, both ways, row by row.
+
+    why(Database.at(), "4d266ff1")      a training row by the beginning of its id
+      -> Walk(of=row, up=(generator, failure shown, cause, report), down=(the fate in each round, step by step))
+
+One graph, read from where it is stored anyway: rounds, artifacts, gates, runs and causes in the database; rows in the
+files of datasets, each with its source, its cause and the verdicts on it. Nothing is written, nothing is kept twice.
+
+Cost: short reads of the database, and one pass over the files of every dataset (about 1 GB/s: a line is parsed only
+where it holds what is looked for); three times that where a sample or a cause is asked about.
+"""
