@@ -280,5 +280,6 @@ class Step(ABC):
         """Raise UsageError for parameters that cannot be right, before anything is paid for."""
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
-        """Return what it will take at most, by kind (`calls`, `tokens`, `steps`); nothing where nobody can say."""
+        """Return what it will take at most, by kind (`calls`, `tokens` with `prompt_tokens` of them, `steps`, `rows`
+        made); `.._a_row` for each row that it is handed. Nothing where nobody can say."""
         return {}

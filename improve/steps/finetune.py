@@ -47,9 +47,11 @@ class Finetuning(Step):
         validate(dict(parameters), Finetune, "improve.finetune")
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
-        """Return optimiser steps, where they are given."""
-        steps = validate(dict(parameters), Finetune, "improve.finetune").steps
-        return {"steps": steps} if steps else {}
+        """Return optimiser steps: those given, else what the epochs take where no row is held out."""
+        given = validate(dict(parameters), Finetune, "improve.finetune")
+        if given.steps:
+            return {"steps": given.steps}
+        return {"steps_a_row": (given.epochs or 1.0) / (given.batch * given.accumulation)}
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Return the adapter's folder.

@@ -37,8 +37,8 @@ from improve.teaching.parsing import Pair
 from improve.teaching.prompts import Manner
 
 NAME = "improve.generate"
-PROMPT_TOKENS = 1000
-"""Of a call, about: only estimates are made of it."""
+RULES_TOKENS, SHOWN_TOKENS = 500, 1500
+"""Of a call's prompt at most, and of each failure shown in it: only estimates are made of them."""
 POOL, LEAST = 20, 4000
 """Practice rows drawn for each one wanted, and at least."""
 
@@ -89,10 +89,15 @@ class Generate(Step):
             registry.split_spec(given.teacher)
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
-        """Return calls and tokens of a teacher at most, without repairs."""
+        """Return rows, and of a teacher calls and tokens, each answered at full length and none repaired."""
         given = validate(dict(parameters), Parameters, NAME)
-        calls = -(-given.rows // given.rows_per_call) if given.teacher else 0
-        return {"calls": calls, "tokens": calls * (given.max_tokens + PROMPT_TOKENS)} if calls else {}
+        if not given.teacher:
+            return {"rows": given.rows}
+        calls = -(-given.rows // given.rows_per_call)
+        asked = calls * (RULES_TOKENS + SHOWN_TOKENS * given.exemplars_per_call)
+        return {
+            "rows": given.rows, "calls": calls, "prompt_tokens": asked, "tokens": asked + calls * given.max_tokens
+        }  # fmt: skip
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows.

@@ -56,6 +56,10 @@ class Mix(Step):
         """Validate."""
         validate(dict(parameters), Parameters, NAME)
 
+    def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
+        """Return rows for each targeted one."""
+        return {"rows_a_row": 1.0 + validate(dict(parameters), Parameters, NAME).ratio}
+
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the mixed rows.
 

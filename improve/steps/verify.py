@@ -40,6 +40,8 @@ NAME = "improve.verify"
 WORKERS = 4
 ARGUED = 8
 """Words from which an answer is an argument."""
+PROMPT_TOKENS = 500
+"""Of a row's prompt: only estimates are made of it."""
 How = Literal["tests", "scorer", "construction", "agreement", ""]
 
 
@@ -77,9 +79,13 @@ class Verify(Step):
         validate(dict(parameters), Parameters, NAME)
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
-        """Return calls and tokens of answers for each row that only a teacher can check."""
+        """Return calls and tokens for each row that only a teacher can check."""
         given = validate(dict(parameters), Parameters, NAME)
-        return {"calls_a_row": given.samples, "tokens_a_row": given.samples * given.max_tokens} if given.teacher else {}
+        asked = given.samples * PROMPT_TOKENS
+        return {
+            "calls_a_row": given.samples, "prompt_tokens_a_row": asked,
+            "tokens_a_row": asked + given.samples * given.max_tokens,
+        } if given.teacher else {}  # fmt: skip
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Write the rows that pass.
