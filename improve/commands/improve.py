@@ -36,12 +36,13 @@ def run(
     loaded, database = recipes.load(recipe, settings or []), Database.at(db)
     console = people(as_json)
     if plan:
-        from improve import plan as plans
+        from improve import plan_table
+        from improve.plan import plan as foresee
 
-        foreseen = plans.plan(loaded, database)
+        foreseen = foresee(loaded, database)
         if as_json:
-            emit(plans.document(foreseen))
-        plans.show(console, foreseen)
+            emit(plan_table.document(foreseen))
+        plan_table.show(console, foreseen)
         return 0
     from rich.markup import escape
 
