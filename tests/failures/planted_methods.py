@@ -2,7 +2,7 @@
 
     methods()["ours, lsa"](dev, diagnoses, seed)   -> Fitted(clusters=[..], assign=function or None)
 
-All clusterings are `harness.failures.fitting.fit`: only what it is given differs.
+All clusterings are `harness.failures.taxonomy.fitting.fit`: only what it is given differs.
 """
 
 from __future__ import annotations
