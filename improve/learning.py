@@ -52,7 +52,6 @@ def document(found: Analysis, examples: int) -> dict[str, Any]:
         cause["failed"] = sorted({(member.case.suite, member.case.sample_id) for member in members})
     return {
         "run_id": found.run["run_id"],
-        "model": found.run["model"],
         "split": found.split,
         "suites": list(found.suites),
         "taxonomy_id": found.taxonomy.id if found.taxonomy else None,

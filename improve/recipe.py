@@ -31,7 +31,7 @@ from harness import registry
 from harness.config import Strict, read_yaml, validate
 from harness.errors import UsageError, nearest
 from harness.hashing import digest
-from improve.curation import require
+from improve.curation import DECONTAMINATE, require
 
 SHIPPED = Path(__file__).with_name("recipes")
 KINDS = ("usd", "tokens", "seconds", "gpu_minutes")
@@ -176,6 +176,9 @@ def check(recipe: Recipe, where: str) -> None:
         if lacking := [kind for kind in step.takes if kind not in at_hand]:
             what = f"{where}: {stage.name} takes a {lacking[0]}, and no step before it makes one"
             raise UsageError(what, f"at hand: {', '.join(sorted(at_hand))}", "mend the order of `steps`")
+        if stage.name == DECONTAMINATE and stage.parameters.get("suites"):
+            what = f"{where}: {DECONTAMINATE} would hold rows against {stage.parameters['suites']} alone"
+            raise UsageError(what, "all suites that are here: no benchmark sample trains, ever", "take `suites` out")
         step.check(stage.parameters)
         at_hand.add(step.kind)
     if registry.step(stages[-1].name).kind != "model":

@@ -142,7 +142,7 @@ class Lap:
         if stage.name == curation.DECONTAMINATE:
             folder = data.folder(given.get("data") or self.recipe.data)
             given["data"] = str(folder) if folder else None
-            here = given.get("suites") or kept_out.suites_here(folder)
+            here = kept_out.suites_here(folder)
             given["here"] = sorted(f"{name} v{registry.suite(name).version}" for name in here)
         return given
 
