@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.types import Artifact
 from improve.lineage import brief
+from improve.lineage.kin import Kin
 from improve.lineage.names import Named
 from improve.lineage.node import Node, Walk, count
 from improve.lineage.world import World
@@ -16,11 +17,13 @@ def walk(world: World, named: Named) -> Walk:
     one = world.artifacts[named.id]
     told = brief.artifact(world, one)
     of = Node(told.what, told.id, told.text, {**told.facts, **_record(world, one)})
-    up = [*_made(world, one), *brief.ancestry(world, one).below]
-    down: list[Node] = [brief.descent(world, child) for child in world.children(one.id)]
+    up = [*_made(world, one), *Kin(world).ancestors(one).below]
+    kin = Kin(world)
+    down = [kin.descendants(child) for child in world.children(one.id)]
     runs = [run_id for run_id in world.runs if (found := world.opened(run_id)) and found.id == one.id]
     down += [brief.run(world, run_id) for run_id in runs]
     down += [brief.outcome(world, row) for row in world.rounds_with(one.id)]
+    up = up or [Node("nothing", "", "made by no step that is known here")]
     return Walk(of, up, down or [Node("nothing", "", "nothing was made of it, and no round used it")])
 
 

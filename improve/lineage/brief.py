@@ -105,24 +105,6 @@ def artifact(world: World, one: Artifact, below: Sequence[Node] = ()) -> Node:
     return Node(one.kind, one.id, text, facts, below)
 
 
-def ancestry(world: World, one: Artifact, seen: frozenset[str] = frozenset()) -> Node:
-    """Return an artifact above its parents, and so on back to the base; a report above the run that it is of."""
-    above: list[Node] = [
-        ancestry(world, parent, seen | {one.id}) for parent in world.parents(one) if parent.id not in seen
-    ]
-    if one.kind == "report" and (run_id := one.made_by.get("run_id")):
-        verdicts = dict.fromkeys(row["gate_before"] for row in world.rounds if row["report"] == one.id)
-        above = [*(gate(world, gate_id) for gate_id in verdicts), run(world, str(run_id), above)]
-    return artifact(world, one, above)
-
-
-def descent(world: World, one: Artifact, seen: frozenset[str] = frozenset()) -> Node:
-    """Return an artifact above what was made of it; a candidate above the run and the gate of its round."""
-    below = [descent(world, child, seen | {one.id}) for child in world.children(one.id) if child.id not in seen]
-    below += [outcome(world, row) for row in world.rounds if row["candidate"] == one.id]
-    return artifact(world, one, below)
-
-
 def outcome(world: World, row: RoundRow, below: Sequence[Node] = ()) -> Node:
     """Return a round in a line: what the gate said before and after, whether it was accepted and why not."""
     accepted = {True: "accepted", False: "rejected", None: "under way"}[row["accepted"]]
@@ -137,6 +119,12 @@ def row(one: Row, text: str = "") -> Node:
     asks = dataset.question(one).strip().removeprefix("Q:").removesuffix("A:")
     said = f"{quoted(asks)} -> {quoted(dataset.answer(one), 60)}"
     return Node("row", str(one["id"]), f"{text}: {said}" if text else said)
+
+
+def check(told: Mapping[str, Any]) -> Node:
+    """Return one check of a gate or of an acceptance."""
+    said = " ".join(filter(None, (told["outcome"], told["suite"], told["rule"])))
+    return Node("check", "", f"{said}: {told['note']}" if told["note"] else said, told)
 
 
 def _reasons(dropped: Mapping[str, int]) -> str:

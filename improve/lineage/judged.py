@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.store import failures, gates
 from improve.lineage import brief
+from improve.lineage.kin import Kin
 from improve.lineage.names import Named
 from improve.lineage.node import Node, Walk, count
 from improve.lineage.world import RoundRow, World
@@ -29,15 +30,7 @@ def walk_gate(world: World, named: Named) -> Walk:
     row, checks = gates.verdict(world.database, named.id)
     begun = [one for one in world.rounds if one["gate_before"] == named.id]
     ended = [one for one in world.rounds if one["gate_after"] == named.id]
-    found = [
-        Node(
-            "check",
-            "",
-            f"{one.outcome} {one.suite} {one.rule}: {one.note}",
-            {**vars(one), "numbers": dict(one.numbers)},
-        )
-        for one in checks
-    ]
+    found = [brief.check({**vars(one), "numbers": dict(one.numbers)}) for one in checks]
     up = [
         brief.run(world, row["candidate"], model(world, row["candidate"])),
         *found,
@@ -56,7 +49,7 @@ def model(world: World, run_id: str) -> list[Node]:
     if known is None:
         return []
     one = world.opened(run_id)
-    return [brief.ancestry(world, one)] if one else [Node("model", "", f"{known['model']}: made by no step known here")]
+    return [Kin(world).ancestors(one)] if one else [Node("model", "", f"{known['model']}: made by no step known here")]
 
 
 def _causes(world: World, run_id: str) -> list[Node]:

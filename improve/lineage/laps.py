@@ -87,8 +87,7 @@ def after(world: World, row: RoundRow) -> list[Node]:
     if row["run_after"]:
         found = [brief.run(world, row["run_after"]), brief.gate(world, row["gate_after"])]
     for check in (row["decision"] or {}).get("checks", ()):
-        of = f"{check['suite']} " if check["suite"] else ""
-        found.append(Node("check", "", f"{check['outcome']} {of}{check['rule']}: {check['note']}", check))
+        found.append(brief.check(check))
     return found
 
 

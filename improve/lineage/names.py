@@ -9,8 +9,8 @@ where the database knows no whole id are the files of datasets gone through: a r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 from harness.errors import UsageError, nearest
@@ -67,7 +67,7 @@ def find(world: World, text: str) -> Named:
         raise UsageError(what, f"one of them: {shown}", f"type: harness why {found[0].id}")
     what = f"nothing is called {text!r} in {str(world.database.path)!r}"
     ids = "a row, sample, cause, call, run, gate, artifact, loop or LOOP/ROUND"
-    raise UsageError(what, f"{ids}; {nearest(text, _near(world, text))}", "type: harness list runs")
+    raise UsageError(what, f"{ids}; {nearest(text, _near(world, text))}", "type: harness list loops")
 
 
 def _loop(world: World, text: str) -> Named | None:
@@ -103,16 +103,16 @@ def _by_name(world: World, text: str) -> list[Named]:
     return [Named("sample", row["sample_id"], row["suite"]) for row in rows]
 
 
-def _near(world: World, text: str) -> Iterable[str]:
-    """Return names to choose the nearest of: all that are few, and the samples' names that are nearest already."""
-    few = [row["loop"] for row in world.loops] + [
-        name for one in world.runs.values() for name in (one["name"], one["run_id"])
-    ]
+def _near(world: World, text: str) -> list[str]:
+    """Return the names that are close to `text`; where none is, the loops, or the latest runs."""
+    loops = list(dict.fromkeys(row["loop"] for row in world.loops))
+    runs = [one["run_id"] for one in world.runs.values()]
+    known = [*loops, *runs, *(one["name"] for one in world.runs.values())]
     for kind in ("gate", "artifact", "cause"):
         table, column, _ = IDS[kind]
-        few += [
-            row["id"] for row in read.query(world.database, f"SELECT DISTINCT {column} AS id FROM {table}", since=table)
-        ]
+        rows = read.query(world.database, f"SELECT DISTINCT {column} AS id FROM {table}", since=table)
+        known += [row["id"] for row in rows]
+    # Samples are too many for difflib.
     sql = "SELECT name FROM samples GROUP BY name ORDER BY jaro_winkler_similarity(name, ?) DESC, name LIMIT 3"
-    named = [row["name"] for row in read.query(world.database, sql, [text])]
-    return sorted({name for name in (*few, *named) if name})
+    known += [row["name"] for row in read.query(world.database, sql, [text])]
+    return get_close_matches(text, sorted({name for name in known if name}), cutoff=0.5) or loops or runs[-3:]

@@ -10,6 +10,7 @@ from harness.types import Artifact
 from improve.curation import rows as dataset
 from improve.curation.rows import Row
 from improve.lineage import answers, brief
+from improve.lineage.kin import Kin
 from improve.lineage.laps import Lap, laps, node
 from improve.lineage.names import Named
 from improve.lineage.node import Node, Walk, quoted
@@ -26,7 +27,7 @@ def walk(world: World, named: Named) -> Walk:
     touched = [lap for lap in found if any(one.seen for one in lap.stages)]
     facts = {"prompt": dataset.question(first), "completion": dataset.answer(first), "source": first.get("source")}
     text = f"{quoted(dataset.question(first), 300)} -> {quoted(dataset.answer(first), 300)}"
-    up = [*_source(world, first, run_id), *_cause(world, first, born), brief.ancestry(world, born)]
+    up = [*_source(world, first, run_id), *_cause(world, first, born), Kin(world).ancestors(born)]
     return Walk(
         Node("row", named.id, text, facts), up, [node(world, lap, _shown(world, lap, first, run_id)) for lap in touched]
     )

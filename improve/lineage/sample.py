@@ -18,7 +18,7 @@ from improve.lineage.row import exemplars
 from improve.lineage.scan import Want
 from improve.lineage.world import RoundRow, World
 
-SEALED = "sealed: a loop is shown no sample of test, and rows that repeat one are dropped"
+SEALED = "a loop is shown no sample of test, and rows that repeat one are dropped"
 
 
 def walk(world: World, named: Named) -> Walk:
