@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 DEMO   := results/demo.duckdb
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fast lint format reproduce bench clean
+.PHONY: help setup demo test fast lint format reproduce proof bench clean
 
 help: ## Show this.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,10 @@ format: $(READY) ## Format the code.
 
 reproduce: $(READY) ## Score recorded outputs of real models beside their published scores; rewrites docs/reproduction.md.
 	$(BIN)/python tests/reproduce/run.py --write
+
+proof: $(READY) ## Does aiming at clusters of failures teach more? Two proofs with sealed samples; rewrites docs/proof.md.
+	$(BIN)/python tests/proof/primer.py --write
+	$(BIN)/python tests/proof/bbh.py --write
 
 bench: $(READY) ## Ratios against peers and limits, measured in one run each.
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
