@@ -2,17 +2,19 @@
 
 A step's key is made of its name and version, its parameters, and the digests of its inputs. What is done is not done
 again, whatever loop or process did it. A step that fails leaves a row with the fault and a log; the same call tries it
-again. Answers of models lie in the ledger: a step that is done again after a kill asks only what is missing.
+again. Answers of models lie in the ledger: a step that is done again after a kill asks only what is missing. Two
+processes do not do the same step at once: the second waits, and finds it done.
 """
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +61,20 @@ class Workbench:
         """
         step = registry.step(name)
         key = step_key(name, step, inputs, parameters)
+        if found := self._done(key):
+            return found
+        with _alone(self.database.folder / "steps" / key) as folder:
+            log = folder / "log.txt"
+            return self._done(key) or self._do(name, step, key, [self._placed(one) for one in inputs], parameters, log)
+
+    def _done(self, key: str) -> Artifact | None:
+        """Return what a step made when it was done before, if it is there still."""
         found = artifacts.done(self.database, key)
         if found is not None:
             with suppress(InfrastructureError):
                 folder_of(self.database, found)
                 return found
-        return self._do(name, step, key, [self._placed(one) for one in inputs], parameters)
+        return None
 
     def _placed(self, artifact: Artifact) -> Artifact:
         """Return an input with the path at which its content lies."""
@@ -73,10 +83,8 @@ class Workbench:
         return Artifact(artifact.id, artifact.kind, path, artifact.digest, artifact.parents, artifact.made_by)
 
     def _do(
-        self, name: str, step: Step, key: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any]
+        self, name: str, step: Step, key: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], log: Path
     ) -> Artifact:
-        log = self.database.folder / "steps" / key / "log.txt"
-        log.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=log.parent, prefix="scratch-"))
         context = Context(self, key, scratch)
         started, fault, made = time.monotonic(), None, None
@@ -109,6 +117,17 @@ class Workbench:
                     log=str(log.relative_to(self.database.folder)), loop=self.loop,
                     seconds=time.monotonic() - started,
                 )  # fmt: skip
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[Path]:
+    """Wait until no other process does the same step; what a killed one left is removed. The lock dies with us."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for left in folder.glob("scratch-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield folder
 
 
 def step_key(name: str, step: Step, inputs: Sequence[Artifact], parameters: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,9 +72,11 @@ def folder_of(database: Database, artifact: Artifact) -> Path:
 def _place(output: Path, place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    # On the same disk first: only a rename is at once.
-    waiting = Path(tempfile.mkdtemp(dir=place.parent, prefix=".part-"))
+    # On the same disk first: only a rename is at once. By the artifact's name: what a kill leaves is found again.
+    waiting = place.with_name(f".part-{place.name}")
+    shutil.rmtree(waiting, ignore_errors=True)
     try:
+        waiting.mkdir(mode=0o755)
         if output.is_dir():
             shutil.copytree(output, waiting, dirs_exist_ok=True)
         else:
