@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 
 from harness import registry
 from harness.config import Strict, validate
-from harness.contracts import Step, StepContext
+from harness.contracts import Practice, Step, StepContext
 from harness.errors import UsageError
 from harness.types import Artifact
 from improve.curation import rows as dataset
@@ -84,7 +84,7 @@ class Generate(Step):
         """Validate; the suite or the teacher's kind must be known."""
         given = validate(dict(parameters), Parameters, NAME)
         if given.suite:
-            registry.suite(given.suite)
+            _rows_of(given.suite, given.seed, 1)
         else:
             registry.split_spec(given.teacher)
 
@@ -149,12 +149,7 @@ def _taught(given: Parameters, causes: Sequence[Cause], wanted: Mapping[str, int
 
 def _drawn(given: Parameters, causes: Sequence[Cause], wanted: Mapping[str, int], context: StepContext) -> Made:
     count = max(LEAST, POOL * given.rows)
-    try:
-        drawn = list(registry.suite(given.suite).practice_all(given.seed, count))
-    except NotImplementedError as error:
-        raise UsageError(
-            f"the suite {given.suite!r} has no practice rows", "a procedural suite, or a teacher", "type: suite: primer"
-        ) from error
+    drawn = _rows_of(given.suite, given.seed, count)
     context.progress(0.2, f"{len(drawn)} practice rows drawn")
     found = nearest.choose(drawn, causes, wanted, given.seed)
     rows = [
@@ -169,6 +164,17 @@ def _drawn(given: Parameters, causes: Sequence[Cause], wanted: Mapping[str, int]
         for one in chosen
     ]  # fmt: skip
     return rows, [], {"drawn": len(drawn)}
+
+
+def _rows_of(suite: str, seed: int, count: int) -> list[Practice]:
+    try:
+        return list(registry.suite(suite).practice_all(seed, count))
+    except NotImplementedError as error:
+        raise UsageError(
+            f"{NAME}: the suite {suite!r} has no practice rows",
+            "a procedural suite, or a teacher",
+            "type: suite: primer",
+        ) from error
 
 
 def _row(form: str, prompt: str, completion: str, question: str) -> Row:

@@ -53,8 +53,8 @@ class Mix(Step):
     seeded: ClassVar = True
 
     def check(self, parameters: Mapping[str, Any]) -> None:
-        """Validate."""
-        validate(dict(parameters), Parameters, NAME)
+        """Validate; a suite to replay must have practice rows."""
+        _practice(validate(dict(parameters), Parameters, NAME), 1, set())
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
         """Return rows for each targeted one."""
