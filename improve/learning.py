@@ -11,7 +11,7 @@ run gives the same report, however often a killed loop comes by.
 from __future__ import annotations
 
 import json
-import tempfile
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,22 @@ def learn(database: Database, loop: str, run_id: str, model: Artifact, asked: Fa
     Raises:
         UsageError: unknown embedder. InfrastructureError: no answer has a score.
     """
-    found = analyse(database, run_id, "dev", wanted=Wanted(embedder=asked.embedder), weak=False)
+    suites = asked.suites or None
+    found = analyse(database, run_id, "dev", suites, wanted=Wanted(embedder=asked.embedder), weak=False)
     if reports.refit_due(found):
-        found = analyse(database, run_id, "dev", wanted=Wanted(refit=True, embedder=asked.embedder), weak=False)
-    with tempfile.TemporaryDirectory(dir=database.folder, prefix=".report-") as scratch:
-        folder = Path(scratch) / "report"
-        folder.mkdir()
-        text = json.dumps(document(found, asked.examples), ensure_ascii=True, indent=1, sort_keys=True)
-        (folder / FILE).write_text(text + "\n", encoding="utf-8")
-        by = {"step": "harness.failures", "run_id": run_id, "loop": loop, "examples": asked.examples}
+        again = Wanted(refit=True, embedder=asked.embedder)
+        found = analyse(database, run_id, "dev", suites, wanted=again, weak=False)
+    # In the loop's folder, which it has to itself: what a killed one left is removed here.
+    folder = database.folder / "loops" / loop / "report"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    text = json.dumps(document(found, asked.examples), ensure_ascii=True, indent=1, sort_keys=True)
+    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    by = {"step": "harness.failures", "run_id": run_id, "loop": loop, "examples": asked.examples}
+    try:
         return keep(database, folder, "report", (model.id,), by)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def document(found: Analysis, examples: int) -> dict[str, Any]:

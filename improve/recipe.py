@@ -1,4 +1,4 @@
-"""What a loop is told, as a strict YAML file; dotted words of the command line go over it.
+"""What a loop is told, as a strict YAML file; dotted words of the command line go over it (`improve.overrides`).
 
     model: tiny
     policy: gates.yaml                 # beside the recipe; the loop ends when it says PASS
@@ -14,7 +14,7 @@
     load("recipe.yaml", ["rounds=1", "improve.finetune.steps=50"])
 
 Each step takes the newest artifact of the kinds that it declares; the first model at hand is the base, the last one is
-the round's candidate. A recipe that would train on rows which were not decontaminated is refused.
+the round's candidate. A recipe that cannot work is refused before anything is paid for (`improve.soundness`).
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, field_validator
 
-from harness import registry
 from harness.config import Strict, read_yaml, validate
 from harness.errors import UsageError, nearest
 from harness.hashing import digest
-from improve.curation import DECONTAMINATE, require
 
 SHIPPED = Path(__file__).with_name("recipes")
 KINDS = ("usd", "tokens", "seconds", "gpu_minutes")
 """What a budget may cap."""
+NO_NAME = frozenset('/\\:*?"<>|')
+"""What no folder of a loop may hold in its name."""
 MAY_CHANGE = frozenset({"rounds", "patience", "budget"})
 """Keys that say how long a loop goes on: changed, it is the same loop."""
 
@@ -52,6 +51,8 @@ class Accept(Strict):
 class Failures(Strict):
     """How failures are grouped (`harness failures`)."""
 
+    suites: list[str] = Field(default_factory=list)
+    """Those of the policy that are learned from; empty: all. The others only guard what the model can do."""
     embedder: str = "auto"
     examples: int = Field(default=12, ge=1)
     """Failures of the dev split that each cause shows to whoever makes rows."""
@@ -99,6 +100,13 @@ class Recipe(Strict):
     """By spec."""
     steps: list[str | dict[str, dict[str, Any] | None]] = Field(min_length=1)
 
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if name.startswith(".") or NO_NAME & set(name) or not name.isprintable():
+            raise ValueError("a loop's name is also that of a folder: letters, digits, - and _")
+        return name
+
     @field_validator("steps")
     @classmethod
     def _one_name_each(cls, steps: list[Any]) -> list[Any]:
@@ -142,9 +150,12 @@ def load(named: str, changes: Sequence[str] = ()) -> Loaded:
     """Return the recipe of a file, or one that ships with the project (`quickstart`), with changes `KEY=VALUE` on top.
 
     Raises:
-        UsageError: no such file; an unknown key, step or parameter (with the nearest); rows that would train without
-            being decontaminated; steps that have nothing to work on; a budget in money for a teacher without a price.
+        UsageError: no such file or policy; an unknown key, step or parameter (with the nearest); rows that would train
+            without being decontaminated; steps that have nothing to work on; a budget in money for a teacher without a
+            price. Names the file and the key.
     """
+    from improve import overrides, soundness
+
     path = Path(named).expanduser()
     if not path.is_file():
         shipped = SHIPPED / f"{named}.yaml"
@@ -153,68 +164,10 @@ def load(named: str, changes: Sequence[str] = ()) -> Loaded:
             what = f"no recipe {named!r}"
             raise UsageError(what, f"a YAML file, or {nearest(named, known)}", "type: harness improve quickstart")
         path = shipped
-    recipe = read_yaml(path, Recipe)
+    recipe, where = read_yaml(path, Recipe), str(path)
     if changes:
-        raw = recipe.model_dump()
-        for change in changes:
-            _change(raw, change)
-        recipe = validate(raw, Recipe, "--set")
-    check(recipe, str(path))
-    return Loaded(recipe, path)
-
-
-def check(recipe: Recipe, where: str) -> None:
-    """Refuse a recipe that cannot work, before anything is paid for. See `load`."""
-    for what in recipe.budget:
-        if what not in KINDS:
-            raise UsageError(f"{where}: budget: nothing is counted in {what!r}", nearest(what, KINDS), f"mend {where}")
-    stages = recipe.stages
-    require([stage.name for stage in stages])
-    at_hand = {"report", "model"}
-    for stage in stages:
-        step = registry.step(stage.name)
-        if lacking := [kind for kind in step.takes if kind not in at_hand]:
-            what = f"{where}: {stage.name} takes a {lacking[0]}, and no step before it makes one"
-            raise UsageError(what, f"at hand: {', '.join(sorted(at_hand))}", "mend the order of `steps`")
-        if stage.name == DECONTAMINATE and stage.parameters.get("suites"):
-            what = f"{where}: {DECONTAMINATE} would hold rows against {stage.parameters['suites']} alone"
-            raise UsageError(what, "all suites that are here: no benchmark sample trains, ever", "take `suites` out")
-        step.check(stage.parameters)
-        at_hand.add(step.kind)
-    if registry.step(stages[-1].name).kind != "model":
-        what = f"{where}: the last step, {stages[-1].name}, makes a {registry.step(stages[-1].name).kind}"
-        raise UsageError(what, "a model: the candidate of the round", "add - improve.merge")
-    _priced(recipe, where)
-
-
-def _priced(recipe: Recipe, where: str) -> None:
-    asked = [str(stage.parameters.get("teacher") or "") for stage in recipe.stages]
-    for spec in filter(None, asked):
-        teacher = recipe.teachers.get(spec)
-        free = teacher is None or not (teacher.usd_per_token or teacher.usd_per_prompt_token)
-        if "usd" in recipe.budget and free and spec.startswith("openai:") and teacher is None:
-            what = f"{where}: budget.usd caps money, and nobody said what {spec!r} costs"
-            raise UsageError(what, "its price, which may be 0", f"teachers: {{{spec!r}: {{usd_per_token: ..}}}}")
-
-
-def _change(raw: dict[str, Any], change: str) -> None:
-    """Put one `dotted.key=value` into a recipe; the value is read as YAML."""
-    key, equals, text = change.partition("=")
-    if not equals:
-        raise UsageError(f"--set {change!r} is not KEY=VALUE", "for example rounds=1", "type: --set rounds=1")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {change!r}: not a YAML value", "a number, word or list", "quote it") from error
-    for place, one in enumerate(raw["steps"]):
-        name, parameters = (one, None) if isinstance(one, str) else next(iter(one.items()))
-        if key.startswith(f"{name}."):
-            raw["steps"][place] = {name: {**(parameters or {}), key.removeprefix(f"{name}."): value}}
-            return
-    *path, last = key.split(".")
-    inside = raw
-    for part in path:
-        if not isinstance(inside.get(part), dict):
-            raise UsageError(f"--set: the recipe has no {key!r}", nearest(part, inside), "look at the recipe")
-        inside = inside[part]
-    inside[last] = value
+        where = f"{where} with --set {' '.join(changes)}"
+        recipe = validate(overrides.over(recipe.model_dump(), changes), Recipe, where)
+    loaded = Loaded(recipe, path)
+    soundness.check(loaded, where)
+    return loaded
