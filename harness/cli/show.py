@@ -1,4 +1,7 @@
-"""`harness show RUN`: the report of a run, its groups, or its samples one by one."""
+"""`harness show RUN`: the report of a run, its groups, or its samples one by one.
+
+`harness show` of an artifact, a step or a loop shows the curves of its trainings, of a loop the rounds too.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,11 @@ from harness.errors import UsageError
 @command
 def run(
     named: Annotated[
-        str, typer.Argument(metavar="RUN", help="Run id, start of it, name, or model file (its latest run).")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="Run id, start of it, name, or model file (its latest run); or an artifact, step or loop.",
+        ),
     ],
     groups: Annotated[bool, typer.Option("--groups", help="Also by subject, task or skill.")] = False,
     samples: Annotated[bool, typer.Option("--samples", help="Also sample by sample.")] = False,
@@ -24,17 +31,30 @@ def run(
         str | None, typer.Option("--mode", help="Only samples of this mode (right, wrong_answer, ...).")
     ] = None,
     limit: Annotated[int, typer.Option(help="Samples to list.")] = 20,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Write a training's curves as .svg or .png.")
+    ] = None,
     db: Db = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show a run: scores, intervals, faults, failure modes; with --samples what was asked and said."""
+    """Show a run: scores, intervals, faults, failure modes; with --samples what was asked and said.
+
+    Show an artifact, a step or a loop: the curves of its trainings, while one runs those so far; of a loop the rounds.
+    """
+    from harness.cli import naming
     from harness.config import GRADES
     from harness.report import document
-    from harness.store import Database, read
+    from harness.store import Database
 
     database = Database.at(db)
-    run_id = read.run(database, named)["run_id"]
+    kind, run_id = naming.find(database, named)
+    if kind != "run":
+        _show_trainings(database, kind, run_id, plot, as_json)
+        return
+    if plot is not None:
+        what = f"{named!r} is a run: it has no curves"
+        raise UsageError(what, "an adapter, a model made of one, a step or a loop", "type: harness show LOOP --plot ..")
     shown = document(database, run_id, GRADES)
     if suite:
         shown["suites"] = {k: v for k, v in shown["suites"].items() if k == suite}
@@ -53,6 +73,35 @@ def run(
     print_report(console, shown, database, groups)
     for row in shown.get("samples", []):
         print_sample(console, row, whole=sample is not None)
+
+
+def _show_trainings(database: Any, kind: str, named: str, plot: Path | None, as_json: bool) -> None:
+    """Show what is no run: a loop with its rounds, an artifact, a step; each with the trainings it holds."""
+    from harness.cli import chart, curves, rounds
+
+    if plot is not None:
+        chart.check(plot)
+    trainings = curves.of(database, kind, named)
+    if plot is not None:
+        if not any(training.curves for training in trainings):
+            what = f"there are no curves of the {kind} {named!r}"
+            raise UsageError(what, "a training, made or running", f"type: harness show {named}{db_option(database)}")
+        chart.write(trainings, plot)
+    head = rounds.of(database, named) if kind == "loop" else curves.about(database, kind, named)
+    if as_json:
+        emit({**head, "trainings": [curves.document(one) for one in trainings], "plot": str(plot) if plot else None})
+        return
+    console = people(False)
+    if kind == "loop":
+        rounds.show(console, named, head)
+    else:
+        console.print(printable("  ".join(f"{key} {value}" for key, value in head.items() if value)), markup=False)
+    for training in trainings:
+        curves.show(console, training)
+    if plot is not None:
+        console.print(f"written: {plot}", markup=False)
+    elif trainings:
+        console.print(f"next: harness show {named}{db_option(database)} --plot curves.svg", style="dim", markup=False)
 
 
 def list_samples(

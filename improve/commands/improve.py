@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
-
-if TYPE_CHECKING:
-    from improve.loop import Ended
+from harness.cli.console import Db, Debug, Json, command, emit, people, printable
 
 
 @command
@@ -46,6 +43,7 @@ def run(
         return 0
     from rich.markup import escape
 
+    from harness.cli import rounds
     from improve.loop import improve
 
     def tell(line: str) -> None:
@@ -54,39 +52,10 @@ def run(
 
     # On a terminal evaluations show their bars; on a pipe the loop's own lines are enough.
     ended = improve(loaded, database, tell, quiet or not sys.stderr.isatty())
+    shown = rounds.document(ended.rounds, ended.outcome, ended.why)
     if as_json:
-        emit(document(ended))
-    show(console, loaded.loop, ended)
-    return ended.exit_code
-
-
-def document(ended: Ended) -> dict[str, Any]:
-    """Return what `--json` prints."""
-    rounds = [
-        {
-            "number": one.number, "verdict_before": one.verdict_before, "verdict_after": one.verdict_after,
-            "accepted": one.accepted, "rows": one.rows, "cost": dict(one.cost), "candidate": one.candidate or None,
-            "why": one.why,
-        }
-        for one in ended.rounds
-    ]  # fmt: skip
-    return {"rounds": rounds, "outcome": ended.outcome, "why": ended.why}
-
-
-def show(console: Any, loop: str, ended: Ended) -> None:
-    """Print the rounds and how the loop ended."""
-    from rich.markup import escape
-
-    table = plain_table("round", "gate before", "rows", "gate after", "accepted", "cost", right=("round", "rows"))
-    for one in ended.rounds:
-        accepted = "-" if one.accepted is None else "yes" if one.accepted else f"no: {one.why}"
-        cost = ", ".join(f"{amount:.4g} {what}" for what, amount in one.cost.items() if amount)
-        after = one.verdict_after or "-"
-        table.add_row(
-            str(one.number), one.verdict_before, str(one.rows), after, escape(printable(accepted)), escape(cost)
-        )
-    if ended.rounds:
-        console.print(table)
-    console.print(f"[bold]{escape(loop)}[/]: {ended.outcome}: {escape(printable(ended.why))}")
+        emit(shown)
+    rounds.show(console, loaded.loop, shown)
     if ended.rounds and ended.rounds[-1].candidate:
-        console.print(f"[dim]next:[/] harness why {escape(loop)}")
+        console.print(f"[dim]next:[/] harness why {escape(loaded.loop)}")
+    return ended.exit_code
