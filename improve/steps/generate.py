@@ -64,6 +64,8 @@ class Parameters(Strict):
     """Of an answer."""
     rows_per_call: int = Field(default=8, ge=1)
     exemplars_per_call: int = Field(default=4, ge=1)
+    tests: bool = False
+    """Whether the teacher writes tests to programs, by which `improve.verify` then runs them."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -75,7 +77,7 @@ class Parameters(Strict):
 class Generate(Step):
     """An analysis in, a dataset out."""
 
-    version = "1"
+    version = "2"
     kind: ClassVar = "dataset"
     takes: ClassVar = ("report",)
     seeded: ClassVar = True
@@ -131,10 +133,13 @@ Made = tuple[list[Row], list[Dropped], dict[str, Any]]
 
 
 def _taught(given: Parameters, causes: Sequence[Cause], wanted: Mapping[str, int], context: StepContext) -> Made:
-    manner = Manner(given.temperature, given.max_tokens, given.exemplars_per_call, given.teacher_form, given.seed)
+    manner = Manner(
+        given.temperature, given.max_tokens, given.exemplars_per_call, given.teacher_form, given.seed, given.tests
+    )  # fmt: skip
 
     def shape(pair: Pair) -> Row:
-        return _row(given.form, f"Q: {pair.question}\nA:", f" {pair.answer}", pair.question)
+        row = _row(given.form, f"Q: {pair.question}\nA:", f" {pair.answer}", pair.question)
+        return {**row, "tests": list(pair.tests)} if given.tests and pair.tests else row
 
     teaching = Teaching(given.teacher, manner, given.rows_per_call, shape, context)
     rows = teaching.rows(wanted, causes)

@@ -5,9 +5,10 @@
     {"prompt": "Q: ..", "completion": " 7"} and the parameter `teacher: openai:big@..`                      by agreement
 
 `tests` are Python that raises where the program is wrong, run in the sandbox (`entry_point`, `setup` beside them as in
-`sandbox.Trial`). A scorer must give full marks. In agreement a teacher answers the prompt `samples` times anew, and at
-least `agree` of the answers must be the row's: equal in canonical form, after the last "the answer is", or in their
-last number. Rows that a program solved (`source.generator`) are right by construction and pass. A row that nothing can
+`sandbox.Trial`); a row whose tests an empty program passes is dropped: they prove nothing. A scorer must give full
+marks. In agreement a teacher answers the prompt `samples` times anew, and at least `agree` of the answers must be the
+row's: equal in canonical form, after the last "the answer is", or in their last number. Rows that a program solved
+(`source.generator`) are right by construction and pass. A row that nothing can check is dropped as such: unverified is
 check is dropped as such: unverified is not verified. `checks.verify` says how a row passed.
 
 A sandbox or a teacher that breaks is an error of the step, never a dropped row. Cost: a program 5 to 30 ms, a
@@ -38,6 +39,8 @@ from improve.curation.rows import Dropped, Row
 
 NAME = "improve.verify"
 WORKERS = 4
+EMPTY = "pass\n"
+"""The program that no test may pass."""
 ARGUED = 8
 """Words from which an answer is an argument."""
 PROMPT_TOKENS = 500
@@ -70,7 +73,7 @@ class Parameters(Strict):
 class Verify(Step):
     """Datasets in, one of the rows whose answers hold out."""
 
-    version = "1"
+    version = "2"
     kind: ClassVar = "dataset"
     seeded: ClassVar = True
 
@@ -154,9 +157,12 @@ def by_tests(row: Row, cpu_s: float) -> dict[str, Any]:
     tests = (row["tests"],) if isinstance(row["tests"], str) else tuple(map(str, row["tests"]))
     entry = str(row.get("entry_point", ""))
     code = solution(dataset.answer(row), entry)
-    verdict = run(Trial(code, tests, setup=str(row.get("setup", "")), entry_point=entry), Limits(cpu_s=cpu_s))
-    found = grade(verdict, "stop", code)
-    return {} if found.value == 1 else {"mode": found.mode, **found.detail}
+    setup, limits = str(row.get("setup", "")), Limits(cpu_s=cpu_s)
+    found = grade(run(Trial(code, tests, setup=setup, entry_point=entry), limits), "stop", code)
+    if found.value != 1:
+        return {"mode": found.mode, **found.detail}
+    empty = grade(run(Trial(EMPTY, tests, setup=setup, entry_point=entry), limits), "stop", EMPTY)
+    return {"mode": "vacuous", **empty.detail} if empty.value == 1 else {}
 
 
 def by_scorer(row: Row, suites: Mapping[str, Suite]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     read('{"rows": [{"question": "2 + 2?", "answer": "4"}]}').pairs     -> (Pair("2 + 2?", "4"),)
     read('{"rows": [{"question": "2 + 2?", "answer": "4"}, {"ques')     -> the same pair, cut: the answer ended early
+    read('{"rows": [{"question": "Write inc(n).", "answer": "..", "tests": ["assert inc(1) == 2"]}]}').pairs[0].tests
     read("Sure! Here are some questions:").complaint                    -> "no JSON object ..."
 
 An answer is hostile text: it is only read as JSON, never run, and only up to `LONGEST` characters.
@@ -38,11 +39,23 @@ SCHEMA: Mapping[str, Any] = {
 """Without bounds on the number of rows: hosted services refuse those."""
 
 
+def schema(tests: bool) -> Mapping[str, Any]:
+    """Return the schema of an answer; with `tests` each row has a list of them, which may be empty."""
+    if not tests:
+        return SCHEMA
+    item = SCHEMA["properties"]["rows"]["items"]
+    fields = {**item["properties"], "tests": {"type": "array", "items": {"type": "string"}}}
+    item = {**item, "properties": fields, "required": [*item["required"], "tests"]}
+    return {**SCHEMA, "properties": {"rows": {"type": "array", "items": item}}}
+
+
 class Pair(NamedTuple):
     """A question and its answer, without blanks around them."""
 
     question: str
     answer: str
+    tests: tuple[str, ...] = ()
+    """Python that raises where a program that answers is wrong."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,9 @@ def _pair(value: Any) -> Pair | None:
         answer = json.dumps(answer)
     if not isinstance(question, str) or not isinstance(answer, str) or not question.strip() or not answer.strip():
         return None
-    return Pair(question.strip(), answer.strip())
+    tests = value.get("tests")
+    told = [one.strip() for one in tests if isinstance(one, str)] if isinstance(tests, list) else []
+    return Pair(question.strip(), answer.strip(), tuple(filter(None, told)))
 
 
 def _whole(text: str) -> tuple[Pair, ...]:

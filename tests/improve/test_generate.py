@@ -223,7 +223,7 @@ def test_no_text_breaks_the_parser(text: str) -> None:
 @given(st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), max_size=5), st.integers(0, 400))
 def test_what_is_whole_in_a_cut_answer_is_kept(rows: list[tuple[str, str]], cut: int) -> None:
     pairs = [{"question": q, "answer": a} for q, a in rows]
-    wanted = tuple((q.strip(), a.strip()) for q, a in rows if q.strip() and a.strip())
+    wanted = tuple(parsing.Pair(q.strip(), a.strip()) for q, a in rows if q.strip() and a.strip())
     text = json.dumps({"rows": pairs})
     assert parsing.read(text).pairs == wanted == parsing.read(f"```json\n{text}\n```").pairs
     found = parsing.read(text[:cut]).pairs
@@ -245,3 +245,27 @@ def test_a_suites_rows_are_its_own_and_right(tmp_path: Path) -> None:
         [report(tmp_path / "in", cause("c1", 3, *shown))], {**asked, "seed": 4}, Context(tmp_path / "b")
     )
     assert {row["id"] for row in made(other)} != {row["id"] for row in rows}
+
+
+def test_programs_come_with_tests_where_they_are_asked_for(tmp_path: Path) -> None:
+    told = [
+        {
+            "question": "Write inc(n).",
+            "answer": "```python\ndef inc(n):\n    return n + 1\n```",
+            "tests": ["assert inc(1) == 2"],
+        },
+        {"question": "What is 3 + 4?", "answer": "7", "tests": []},
+        {"question": "Write dec(n).", "answer": "def dec(n): return n - 1", "tests": [" ", 7]},
+    ]
+    document = report(tmp_path / "in", cause("c1", 3, exemplar("s1", "Write abs(n).", target="")))
+    context = Context(tmp_path / "out", lambda _: json.dumps({"rows": told}))
+    asked = {"teacher": "t", "rows": 3, "rows_per_call": 3, "form": "chat", "tests": True}
+    rows = made(Generate().run([document], asked, context))
+    assert [row.get("tests") for row in rows] == [["assert inc(1) == 2"], None, None]
+    (request,) = context.asked
+    assert request.schema == parsing.schema(True) != parsing.schema(False) == parsing.SCHEMA
+    text = "\n".join(turn.content for turn in request.messages)
+    assert "assert statements" in text and "<<< right answer" not in text, "none is there"
+    plain = Context(tmp_path / "plain", lambda _: json.dumps({"rows": told}))
+    rows = made(Generate().run([document], {**asked, "tests": False}, plain))
+    assert not any("tests" in row for row in rows) and "assert" not in plain.asked[0].messages[0].content

@@ -33,6 +33,14 @@ def test_programs_run_with_their_own_tests(tmp_path: Path) -> None:
     assert {one["dropped"]["mode"] for one in dropped} >= {"wrong_output", "empty"}
 
 
+def test_tests_that_an_empty_program_passes_prove_nothing(tmp_path: Path) -> None:
+    vacuous = ["assert True", "x = 1 + 1"]
+    rows = [code(RIGHT), code(RIGHT + "# a\n", vacuous), code(RIGHT + "# b\n", [*vacuous, "assert inc(1) == 2"])]
+    kept, dropped, *_ = done("improve.verify", tmp_path, [stored(tmp_path / "in", rows)])
+    assert [one["completion"] for one in kept] == [RIGHT, RIGHT + "# b\n"]
+    assert [one["dropped"]["mode"] for one in dropped] == ["vacuous"]
+
+
 def test_procedural_rows_by_the_suites_own_scorer(tmp_path: Path) -> None:
     suite = registry.suite("primer")
     rows = []
