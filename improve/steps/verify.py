@@ -9,7 +9,7 @@
 marks. In agreement a teacher answers the prompt `samples` times anew, and at least `agree` of the answers must be the
 row's: equal in canonical form, after the last "the answer is", or in their last number. Rows that a program solved
 (`source.generator`) are right by construction and pass. A row that nothing can check is dropped as such: unverified is
-check is dropped as such: unverified is not verified. `checks.verify` says how a row passed.
+not verified. `checks.verify` says how a row passed.
 
 A sandbox or a teacher that breaks is an error of the step, never a dropped row. Cost: a program 5 to 30 ms, a
 teacher's answers what they cost; those of an earlier try lie in the ledger.
