@@ -84,5 +84,6 @@ def _failures(world: World, lap: Lap, members: list[dict[str, Any]], cause_id: s
 
 
 def _none(lap: Lap, cause_id: str) -> str:
-    known = lap.row is not None and cause_id in (lap.row["causes"] or {})
-    return "the round knew it and no row came of it" if known else "the round did not know it"
+    if lap.row is None or lap.row["causes"] is None:
+        return "no row was made for it"
+    return "the round knew it and no row came of it" if cause_id in lap.row["causes"] else "the round did not know it"

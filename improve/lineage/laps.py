@@ -42,8 +42,8 @@ class Lap:
 
     @property
     def single(self) -> bool:
-        """Whether all this is about one row."""
-        return max((one.seen for one in self.stages), default=0) == 1
+        """Whether all this is about one row, though it may have come up more than once."""
+        return len({row_id for one in self.stages for row_id in (*one.ids, *one.lost)}) == 1
 
 
 def laps(world: World, want: Want) -> list[Lap]:
@@ -71,14 +71,15 @@ def node(world: World, lap: Lap, extra: Sequence[Node] = (), none: str = "no suc
     below = [_stage(one, lap.single) for one in lap.stages]
     if not any(one.seen for one in lap.stages):
         below.append(Node("rows", "", none))
-    below += [trained for one in lap.made if one.kind == "adapter" and (trained := _trained(world, lap, one))]
-    if any(one.seen for one in lap.stages):
-        below += [brief.artifact(world, one) for one in lap.made if one.kind == "model"]
     if not lap.single:
         below += _named(world, lap)
+    trained = [one for adapter in lap.made if adapter.kind == "adapter" and (one := _trained(world, lap, adapter))]
+    if trained:  # what died before that is in no model
+        below += [*trained, *(brief.artifact(world, one) for one in lap.made if one.kind == "model")]
+        below += after(world, lap.row) if lap.row else []
     if lap.row is None:
         return Node("round", "", "of no round", below=(*below, *extra))
-    return brief.outcome(world, lap.row, (*below, *after(world, lap.row), *extra))
+    return brief.outcome(world, lap.row, (*below, *extra))
 
 
 def after(world: World, row: RoundRow) -> list[Node]:
@@ -98,12 +99,13 @@ def _stage(one: Stage, single: bool) -> Node:
     if not single:
         lost = f", {one.dropped.total()} dropped ({brief.reasons(one.dropped)})" if one.dropped else ""
         return Node("dataset", one.dataset.id, f"{one.step}: {count(len(one.ids), 'row')} kept{lost}", facts)
-    if one.dropped:
+    if one.dropped and not one.ids:
         detail = {k: v for k, v in _detail(one.dropped_rows[0]).items() if k not in ("by", "reason")}
         text = f"dropped by {one.step}: {next(iter(one.dropped))}" + (f" {brief.short(detail)}" if detail else "")
         return Node("dataset", one.dataset.id, text, {**facts, "detail": detail})
     checked = (one.kept_rows[0].get("checks") or {}).get(one.step.rpartition(".")[2])
     said = f": {_verdict(one, checked)}" if checked is not None else ""
+    said += f" ({one.dropped.total()} more of it dropped: {brief.reasons(one.dropped)})" if one.dropped else ""
     return Node("dataset", one.dataset.id, f"{_kept(one)} {one.step}{said}", {**facts, "verdict": checked})
 
 

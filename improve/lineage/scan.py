@@ -41,6 +41,8 @@ class Stage:
     """Of those that it kept."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Those that it took out, by reason."""
+    lost: set[str] = field(default_factory=set)
+    """Their ids."""
     kept_rows: list[Row] = field(default_factory=list)
     dropped_rows: list[Row] = field(default_factory=list)
     """The first few."""
@@ -70,6 +72,7 @@ def stage(world: World, dataset: Artifact, want: Want) -> Stage:
             found.kept_rows += [row] if len(found.kept_rows) < max(1, world.rows) else []
         for row in _matching(place / DROPPED, want):
             found.dropped[reason(row)] += 1
+            found.lost.add(str(row["id"]))
             found.dropped_rows += [row] if len(found.dropped_rows) < max(1, world.rows) else []
     except (OSError, ValueError) as error:
         found.gone = f"its rows cannot be read: {error}"
