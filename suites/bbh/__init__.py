@@ -114,7 +114,7 @@ class Bbh(Suite):
         """
         for task in self.tasks:
             self._headers[task] = "" if self.variant in SHOTLESS else self._header(shots(data_dir, task))
-        found = questions(data_dir)
+        found = questions(data_dir, self.tasks)
         rows = (row(task, index, *pair) for task in self.tasks for index, pair in enumerate(found[task]))
         return data.number_samples(self.name, rows)
 
@@ -187,15 +187,15 @@ def row(task: str, index: int, question: str, target: str) -> data.Row:
     )
 
 
-def questions(data_dir: Path | None) -> dict[str, list[tuple[str, str]]]:
+def questions(data_dir: Path | None, tasks: Sequence[str] = tuple(TASKS)) -> dict[str, list[tuple[str, str]]]:
     """Return (input, target) pairs by task, from the folder or else from the hub.
 
     Raises:
         errors.MissingData: no source, or a folder that lacks some task's file (it names the first one).
     """
-    found = {task: data.find(data_dir, "bbh", f"{task}.json") for task in TASKS}
+    found = {task: data.find(data_dir, "bbh", f"{task}.json") for task in tasks}
     if not any(found.values()):
-        return {task: pairs(data.hub("bbh", HUB, REVISION, "test", task), f"{HUB} {task}") for task in TASKS}
+        return {task: pairs(data.hub("bbh", HUB, REVISION, "test", task), f"{HUB} {task}") for task in tasks}
     lacking = next((task for task, path in found.items() if path is None), None)
     if lacking:
         raise data.missing("bbh", f"{data_dir}/bbh/{lacking}.json (other tasks are there)")
