@@ -70,11 +70,13 @@ def improve(loaded: Loaded, database: Database, tell: Tell = lambda _: None, qui
     check_room(database)
     with locked(database.folder / "loops" / loaded.loop, f"the loop {loaded.loop!r}"):
         _same_recipe(loaded, database)
+        # Before the loop's first row: a base that cannot be trained on is mended in the recipe, under the same name.
+        loop = Loop(loaded, database, terms, tell, quiet)
         rows.start(
             database, loaded.loop, loaded.recipe.model_dump(mode="json"), loaded.recipe.digest, loaded.recipe.model
         )
         try:
-            Loop(loaded, database, terms, tell, quiet).run()
+            loop.run()
         except Stop as end:
             outcome, why = end.outcome, end.why
         except BudgetSpent as error:
