@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import report as reports
-from harness.errors import UsageError
-from harness.store import gates, read
+from harness.store import read
 from harness.types import Artifact
 from improve.curation import rows as dataset
 from improve.curation.rows import Row
@@ -52,16 +51,25 @@ def scores(world: World, run_id: str) -> list[dict[str, Any]]:
 
 
 def gate(world: World, gate_id: str | None, below: Sequence[Node] = ()) -> Node:
-    """Return a verdict with the checks that did not pass, or why there is none."""
-    try:
-        row, checks = gates.verdict(world.database, gate_id or "")
-    except UsageError:
+    """Return a verdict with the checks that did not pass."""
+    found = world.once(("gate", gate_id), lambda: _verdict(world, gate_id))
+    if not found:
         return Node("gate", gate_id or "", "is not in this database", below=below)
-    failing = [one for one in checks if one.outcome != "PASS"]
-    text = f"{row['outcome']} by {Path(row['policy']).name}" + (f" on {row['split']}" if row["split"] else "")
-    text += "".join(f"; {one.suite} {one.rule}: {one.note}" for one in failing[:2])
+    row = found[0]
+    failing = [one for one in found if one["said"] not in ("PASS", None)]
+    text = f"{row['outcome']} by {Path(row['policy'] or '?').name}" + (f" on {row['split']}" if row["split"] else "")
+    text += "".join(f"; {' '.join(filter(None, (one['suite'], one['rule'])))}: {one['note']}" for one in failing[:2])
     facts = {"outcome": row["outcome"], "candidate": row["candidate"], "policy": row["policy"], "loop": row["loop"]}
     return Node("gate", row["gate_id"], text, facts, below)
+
+
+def _verdict(world: World, gate_id: str | None) -> list[dict[str, Any]]:
+    """Return the row of a gate with each of its checks."""
+    sql = (
+        "SELECT gate_id, g.outcome, g.policy, g.split, g.candidate, g.loop, c.suite, c.rule, c.outcome AS said, c.note"
+        " FROM gates g LEFT JOIN checks c USING (gate_id) WHERE g.gate_id = ? ORDER BY c.place"
+    )
+    return read.query(world.database, sql, [gate_id], since="gates")
 
 
 def cause(world: World, cause_id: str, told: Mapping[str, Any] | None = None, below: Sequence[Node] = ()) -> Node:

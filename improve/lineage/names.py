@@ -19,7 +19,7 @@ from improve.lineage import scan
 from improve.lineage.world import World
 
 Kind = Literal["loop", "round", "run", "gate", "artifact", "cause", "completion", "sample", "row"]
-IDS = {
+IDS: dict[Kind, tuple[str, str, str]] = {
     "run": ("runs", "run_id", "''"),
     "gate": ("gates", "gate_id", "''"),
     "artifact": ("artifacts", "artifact_id", "''"),
@@ -50,14 +50,12 @@ def find(world: World, text: str) -> Named:
     Raises:
         UsageError: no database; nothing, or more than one thing.
     """
-    with world.database.read():  # says so where there is none
-        pass
+    begin = _begin(world, text)
     if loop := _loop(world, text):
         return loop
-    known = _ids(world, text, whole=True) if text else []
-    found = known or (_by_name(world, text) if text else [])
+    found = [one for one in begin if one.id == text] or (_by_name(world, text) if text else [])
     if not found and text:
-        found = _ids(world, text, whole=False) + [Named("row", one) for one in scan.ids(world, text, MANY)]
+        found = begin + [Named("row", one) for one in scan.ids(world, text, MANY)]
         found = [one for one in found if one.id == text] or found
     if len(found) == 1:
         return found[0]
@@ -84,13 +82,16 @@ def _loop(world: World, text: str) -> Named | None:
     raise UsageError(f"the loop {loop!r} has no round {number!r}", f"rounds: {rounds}", f"type: harness why {loop}")
 
 
-def _ids(world: World, text: str, whole: bool) -> list[Named]:
+def _begin(world: World, text: str) -> list[Named]:
+    """Return what has an id that begins with `text`, of each kind at most `MANY`, whole ids first; of "" nothing."""
     found: list[Named] = []
-    for kind, (table, column, suite) in IDS.items():
-        where = f"{column} = ?" if whole else f"starts_with({column}, ?)"
-        sql = f"SELECT DISTINCT {column} AS id, {suite} AS suite FROM {table} WHERE {where} ORDER BY id, suite LIMIT ?"
-        rows = read.query(world.database, sql, [text, MANY], since=table)
-        found += [Named(kind, row["id"], row["suite"]) for row in rows]  # type: ignore[arg-type]
+    with world.database.read() as connection:
+        there = {row["table_name"] for row in read.rows(connection, "SELECT table_name FROM duckdb_tables()")}
+        for kind, (table, column, suite) in IDS.items():
+            if table in there and text:
+                sql = f"SELECT DISTINCT {column} AS id, {suite} AS suite FROM {table} WHERE starts_with({column}, ?)"
+                rows = read.rows(connection, f"{sql} ORDER BY id, suite LIMIT ?", [text, MANY])
+                found += [Named(kind, row["id"], row["suite"]) for row in rows]
     return found
 
 
@@ -108,8 +109,8 @@ def _near(world: World, text: str) -> list[str]:
     loops = list(dict.fromkeys(row["loop"] for row in world.loops))
     runs = [one["run_id"] for one in world.runs.values()]
     known = [*loops, *runs, *(one["name"] for one in world.runs.values())]
-    for kind in ("gate", "artifact", "cause"):
-        table, column, _ = IDS[kind]
+    kinds: tuple[Kind, ...] = ("gate", "artifact", "cause")
+    for table, column, _ in (IDS[kind] for kind in kinds):
         rows = read.query(world.database, f"SELECT DISTINCT {column} AS id FROM {table}", since=table)
         known += [row["id"] for row in rows]
     # Samples are too many for difflib.

@@ -13,12 +13,15 @@ import pytest
 import why_world
 from why_world import EVIL, Small
 
+from harness.cli import listing
 from harness.errors import UsageError
 from harness.store import Database, read
 from harness.workbench.shelf import folder_of
 from improve.curation import rows as dataset
 from improve.lineage.node import Node, Walk
+from improve.lineage.taught import LATER, ON, taught
 from improve.lineage.walks import why
+from improve.lineage.world import World
 
 pytestmark = pytest.mark.slow
 STEPS = ("improve.generate", "improve.verify", "improve.dedup", "improve.decontaminate")
@@ -86,9 +89,11 @@ def test_rows_that_die_say_where_and_of_what(small: Small) -> None:
 
 def test_what_the_training_made_of_rows_that_came_to_it(small: Small) -> None:
     rows = small.rows("improve.decontaminate")
-    said = [found(walked(small, row["id"]).down, "adapter")[0].text for row in rows]
-    assert ["trained on it" in text and "not trained" not in text for text in said[:4]] == [True, False, True, False]
-    assert "too_long" in said[1] and all("not come to" in text for text in said[3:])
+    world = World(small.database)
+    fate = taught(world, world.artifacts[small.steps["improve.finetune"].id])
+    assert [fate(row["id"]) for row in rows] == [ON, "too_long", ON, *[LATER] * (len(rows) - 3)] and len(rows) > 6
+    [adapter] = found(walked(small, rows[1]["id"]).down, "adapter")
+    assert "not trained on it (too_long)" in adapter.text and f"after 2 of {len(rows) - 1} rows" in adapter.text
 
 
 def test_counts_of_a_cause_are_those_of_the_files(small: Small) -> None:
@@ -178,6 +183,11 @@ def test_gate_run_loop_and_round(small: Small) -> None:
     assert not found(lap.down, "broke"), "what broke later is not of this round"
 
 
+def test_loops_are_listed_with_their_rounds(small: Small) -> None:
+    [loop] = listing.loops(str(small.database.path))
+    assert (loop["loop"], loop["outcome"], loop["rounds"], loop["accepted"]) == ("mend", "broken", 2, 1)
+
+
 def test_every_kind_is_shown_in_a_terminal_and_as_json_without_what_it_must_not_say(small: Small) -> None:
     evil = next(row for row in small.rows("improve.generate") if "among" in row["prompt"])
     dev = evil["source"]["exemplars"][0]
@@ -202,16 +212,23 @@ def test_every_kind_is_shown_in_a_terminal_and_as_json_without_what_it_must_not_
     [
         ("mendd", "nearest: 'mend'"),
         ("mend/3", "mend/1, mend/2"),
-        ("mend/x", "no round 'x'"),
-        ("", "nothing is called ''"),
-        ("ffffffffffffffffffffffffffffffff", "nothing is called"),
-        ("facts/aks/0", "facts/ask/0"),
-        (f"{EVIL}", "\\x1b"),
+        ("mend/x", "mend/1, mend/2"),
+        ("", "'mend'"),
+        ("f" * 32, "'mend'"),
+        ("facts/aks/0", "'facts/ask/0'"),
     ],
 )
 def test_what_nothing_is_called_is_told_with_the_nearest(small: Small, named: str, said: str) -> None:
-    done = why_world.why(small.database, named)
-    assert done.returncode == 2 and said in done.stderr and "next" in done.stderr and "Traceback" not in done.stderr
+    with pytest.raises(UsageError) as refused:
+        walked(small, named)
+    assert repr(named.rpartition("/")[2]) in refused.value.what or repr(named) in refused.value.what
+    assert said in refused.value.expected and refused.value.next.startswith("type: harness ")
+
+
+def test_an_id_of_a_hostile_hand_is_refused_on_three_lines(small: Small) -> None:
+    done = why_world.why(small.database, EVIL)
+    assert (done.returncode, done.stdout) == (2, "") and "\\x1b" in done.stderr and "\x1b" not in done.stderr
+    assert "next" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_beginning_that_many_share_is_refused_and_names_them(small: Small) -> None:
@@ -219,15 +236,7 @@ def test_a_beginning_that_many_share_is_refused_and_names_them(small: Small) -> 
         walked(small, "a")
     assert refused.value.expected.count(" of primer") > 2
     row = small.rows("improve.decontaminate")[0]["id"]
-    unique = next(row[:length] for length in range(1, 33) if _named(small, row[:length]))
-    assert walked(small, unique).of.id == row and len(unique) < 12
-
-
-def _named(small: Small, start: str) -> bool:
-    try:
-        return walked(small, start).of.what == "row"
-    except UsageError:
-        return False
+    assert walked(small, row[:12]).of.id == row
 
 
 def test_a_folder_that_is_gone_or_damaged_is_told(small: Small, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ EVIL = "\x1b[2J\u202e [bold]<script>"
 SPEC = "scripted:why_world:teacher"
 SETTINGS = {"can": "generate", "digest": "teacher"}
 SUITE = "primer"
+WINS = {"outcome": "PASS", "suite": "", "rule": "superiority", "note": "9 wins"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def build(folder: Path) -> Small:
     rounds.note(
         database, "mend", 1, artifacts=[one.id for one in steps.values()], rows=10, candidate=steps["improve.merge"].id,
         model_after="scripted:after", run_after=runs[1], gate_after=gate_ids[1], verdict_after="PASS", aimed=12,
-        decision={"outcome": "PASS", "checks": [{"outcome": "PASS", "suite": "", "rule": "superiority", "note": "9 wins"}]},
+        decision={"outcome": "PASS", "checks": [WINS]},
         accepted=True, why="", cost={"seconds": 3.0}, finished_at=now(),
     )  # fmt: skip
     rounds.begin(database, "mend", 2, **told, spent_before={})
@@ -135,7 +136,7 @@ def _judged(database: Database, run_id: str, outcome: Any) -> str:
 def _made(bench: Workbench, base: Artifact, report: Artifact) -> dict[str, Artifact]:
     asks: Mapping[str, Mapping[str, Any]] = {
         "improve.generate": {
-            "teacher": SPEC, "rows": 40, "rows_per_call": 6, "exemplars_per_call": 2, "teacher_form": "raw", "causes": []
+            "teacher": SPEC, "rows": 40, "rows_per_call": 6, "exemplars_per_call": 2, "teacher_form": "raw",
         },
         "improve.verify": {"teacher": SPEC, "samples": 1, "agree": 1},
         "improve.dedup": {},
