@@ -72,11 +72,14 @@ def settings_of(base: str, settings: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in settings.items() if key not in own}
 
 
-def evaluate(database: Database, config: EvalConfig, log: Path, quiet: bool = True) -> str:
+def evaluate(
+    database: Database, config: EvalConfig, log: Path, quiet: bool = True, seconds: float | None = None
+) -> str:
     """Return the run of a model after asking it whatever is not stored yet.
 
     Raises:
         UsageError, InfrastructureError: as the child says, or it broke; names the log.
+        subprocess.TimeoutExpired: it took longer than `seconds` and was ended; what came in is stored.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     told = log.with_suffix(".yaml")
@@ -85,7 +88,7 @@ def evaluate(database: Database, config: EvalConfig, log: Path, quiet: bool = Tr
     with log.open("ab") as sink:
         child = Leashed([*words, "--quiet"] if quiet else words, stdout=subprocess.PIPE, stderr=sink if quiet else None)
         try:
-            said, _ = child.communicate()
+            said, _ = child.communicate(timeout=seconds)
         finally:
             child.end()
     return _run_of(said, child.returncode, config.model, log)

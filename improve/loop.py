@@ -18,8 +18,10 @@ It is accepted when the sealed samples that it aims at (`improve.aim`) got bette
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,15 +154,19 @@ class Loop:
             raise Stop("looks", f"the gate was asked {self.policy.budget.looks} times: more looks would find luck")
 
     def evaluated(self, spec: str, settings: dict[str, str], named: str) -> str:
-        """Return the run of a model on the policy's suites, both splits; its seconds are booked."""
+        """Return the run of a model on the policy's suites, both splits; its seconds are booked, and end it."""
         self.bench.budget.check("seconds")
         config = evaluation(self.policy, spec, settings, self.recipe.data)
         config = config.model_copy(update={"name": named, "split": "all"})
-        started = time.monotonic()
-        try:
-            run_id = candidate.evaluate(self.database, config, self.folder / f"{named or 'base'}.log", self.quiet)
-        finally:
-            self.book(time.monotonic() - started)
+        log, left = self.folder / f"{named or 'base'}.log", self.bench.budget.left("seconds")
+        started, run_id = time.monotonic(), ""
+        with suppress(subprocess.TimeoutExpired):
+            try:
+                run_id = candidate.evaluate(self.database, config, log, self.quiet, left)
+            finally:
+                self.book(time.monotonic() - started)
+        if not run_id:
+            self.bench.budget.check("seconds")
         for suite, part in document(self.database, run_id, GRADES)["suites"].items():
             self.tell(f"  {suite}: {part['score']:.4f} ({part['low']:.3f} to {part['high']:.3f}), both splits")
         return run_id
