@@ -41,7 +41,9 @@ def aimed(database: Database, run_id: str, failed: Collection[Key], seed: int = 
         if any(marks) and sealed:
             rate = sum(marks) / len(marks)
             chances = likely(dev, sealed, marks, seed)
-            found |= {(one.suite, one.sample_id) for one, chance in zip(sealed, chances, strict=True) if chance > rate}
+            # Where every question of a suite failed, none is failed more often than the rest: all are aimed at.
+            hit = [chance > rate or rate == 1.0 for chance in chances]
+            found |= {(one.suite, one.sample_id) for one, is_hit in zip(sealed, hit, strict=True) if is_hit}
     return frozenset(found)
 
 

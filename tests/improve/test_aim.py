@@ -68,3 +68,10 @@ def test_how_sealed_samples_were_answered_changes_nothing(tmp_path: Path) -> Non
 def test_without_failures_nothing_is_aimed_at(tmp_path: Path, failed: set[tuple[str, str]]) -> None:
     database, run_id, _ = world(tmp_path, sealed_too=True)
     assert aim.aimed(database, run_id, failed) == frozenset()
+
+
+def test_where_every_question_failed_all_are_aimed_at(tmp_path: Path) -> None:
+    database, run_id, _ = world(tmp_path, sealed_too=True)
+    samples = list(registry.suite(SUITE).samples(None))
+    failed = {(SUITE, one.id) for one in samples if one.split == "dev"}
+    assert aim.aimed(database, run_id, failed) == {(SUITE, one.id) for one in samples if one.split == "test"}
