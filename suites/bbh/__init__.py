@@ -29,8 +29,8 @@ final full stop of that line, or the whole answer stripped. lm-eval differs in t
 Rows come from the official files (`bbh/TASK.json`) or the hub's `SaylorTwift/bbh`; shots from the official
 `bbh/cot-prompts/TASK.txt`, or else from the task files of an installed lm-eval.
 
-Without shots (`0shot`, and `procedural` for the six tasks that a program can ask and solve) a prompt is `Q: ..\\nA:`
-alone and the answer one line: for models too small to learn from shots. These two have training rows (`practice/`).
+Without shots (`0shot`, and `small` for five of the six tasks that have training rows, `practice/`) a prompt is `Q: ..\\nA:`
+alone and the answer one line: for models too small to learn from shots.
 
 What it does not do: no partial credit, no judging of the reasoning.
 """
@@ -65,21 +65,21 @@ TASKS: Mapping[str, str] = dict(
     sorted((task, category) for category, tasks in CATEGORIES.items() for task in tasks.split())
 )
 """Task -> category of the paper, in the official (alphabetical) order."""
-SHOTLESS = ("0shot", "procedural")
+SHOTLESS = ("0shot", "small")
 """Variants that ask the bare question."""
 EXAMPLE = "harness_example"
 """Task of this project's own rows (`examples`); in no official file."""
 
 
 class Bbh(Suite):
-    """BIG-Bench Hard by chain of thought (`""`, `lm_eval`) or direct answer (`direct`, `0shot`, `procedural`)."""
+    """BIG-Bench Hard by chain of thought (`""`, `lm_eval`) or direct answer (`direct`, `0shot`, `small`)."""
 
     variants: ClassVar[Mapping[str, str]] = {
         "": "3-shot chain of thought, official exact match",
         "direct": "3-shot direct answer, official exact match",
         "lm_eval": "3-shot chain of thought with lm-eval's stop list and answer regex: its outcomes",
         "0shot": "direct answer without shots, official exact match",
-        "procedural": "0shot of the six tasks that have practice rows",
+        "small": "0shot of five tasks that a model of a million parameters can learn",
     }
     version = "2"
     source = "Suzgun et al. 2022, https://arxiv.org/abs/2210.09261, https://github.com/suzgunmirac/BIG-Bench-Hard"
@@ -93,14 +93,14 @@ class Bbh(Suite):
     def __init__(self, variant: str = "") -> None:
         super().__init__(variant)
         self.direct = variant in ("direct", *SHOTLESS)
-        self.tasks = tuple(practising.TASKS if variant == "procedural" else TASKS)
+        self.tasks = practising.LEARNED if variant == "small" else tuple(TASKS)
         # Built once for each task; samples name their task only.
         self._headers = {EXAMPLE: self._header(EXAMPLE_SHOTS)}
 
     @property
     def size(self) -> int:  # type: ignore[override]
         """Official questions."""
-        return 1500 if self.variant == "procedural" else 6511
+        return 1250 if self.variant == "small" else 6511
 
     def _header(self, found: Shots) -> str:
         return "" if self.variant in SHOTLESS else found.header(self.direct)
@@ -153,19 +153,19 @@ class Bbh(Suite):
             right, wrong = for_direct if self.direct else [f"So the answer is{a}." for a in for_direct]
             yield sample, Completion(text=right), Completion(text=wrong)
 
-    def practice(self, seed: int, count: int, *, tasks: Sequence[str] = ()) -> Iterator[Practice]:
-        """Yield `count` training rows of the form without shots, by the tasks' shares or evenly of the `tasks` named.
+    def practice(self, seed: int, count: int) -> Iterator[Practice]:
+        """Yield `count` training rows without shots, as a small model is pretrained on them (`practice.base`).
 
         Raises:
-            NotImplementedError: a form with shots. UsageError: a task without practice rows.
+            NotImplementedError: a form with shots.
         """
-        if self.variant not in SHOTLESS:
-            return super().practice(seed, count)
-        return practising.rows(seed, count, tasks)
+        return practising.base(seed, count) if self.variant in SHOTLESS else super().practice(seed, count)
 
     def practice_all(self, seed: int, count: int) -> Iterator[Practice]:
-        """Yield `count` training rows, drawn evenly from all tasks that have them."""
-        return self.practice(seed, count, tasks=tuple(practising.TASKS))
+        """Yield `count` training rows in the words of the official questions, every task alike often."""
+        if self.variant not in SHOTLESS:
+            return super().practice(seed, count)
+        return practising.even(seed, count, practising.LEARNED if self.variant == "small" else tuple(practising.TASKS))
 
 
 def lm_eval_answer(text: str) -> str | None:

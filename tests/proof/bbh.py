@@ -3,7 +3,7 @@
     HARNESS_DATA=../data python tests/proof/bbh.py [--seeds 0 1 2] [--out results/proof/bbh] [--write]
 
 The loop of `bbh.yaml`, once for each seed of everything it draws and trains, on one base: failures on the `dev` half of
-the official questions of six BBH tasks, rows by their generator, checks, LoRA, the sealed half asked before and after.
+the official questions of five BBH tasks, rows by their generator, checks, LoRA, the sealed half asked before and after.
 Prints the page; `--write` keeps it as docs/proof-bbh.md. A killed proof goes on where it was; done, it only prints.
 Cost on two idle cores: five minutes for the base, once; for the first seed's decontamination three (all samples of all
 suites are indexed), and then four minutes a seed.

@@ -26,7 +26,7 @@ from harness.workbench.shelf import folder_of
 from improve.curation import text
 from suites.bbh.practice import TASKS
 
-SUITE = "bbh:procedural"
+SUITE = "bbh:small"
 POOLS = 100
 """Of `POOL_ROWS` rows each: more than pretraining takes."""
 DRAWS = 2000

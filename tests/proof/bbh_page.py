@@ -16,7 +16,7 @@ INTRODUCTION = """\
 
     HARNESS_DATA=../data make proof
 
-**Base.** `tiny` pretrained on practice rows of six tasks of BIG-Bench Hard (`tiny --set suite=bbh:procedural`: a Llama
+**Base.** `tiny` pretrained on practice rows of five tasks of BIG-Bench Hard (`tiny --set suite=bbh:small`: a Llama
 of 1.6 million parameters), some of which it saw often and some seldom (`suites/bbh/practice`). The rows are our own, drawn
 and solved by programs; the solvers give all 1,500 official targets (`tests/suites/test_bbh_practice.py`).
 
@@ -143,8 +143,8 @@ def _decontamination(found: Sequence[Told], samples: Mapping[str, Sample]) -> It
     yield ""
     yield (
         f"Every row that trained was held against {sum(held.values()):,} samples of {len(held)} suites and variants, of"
-        " both splits (`improve.decontaminate`; procedural questions by exact canonical match, prose by n-grams, MinHash"
-        " and meaning too)."
+        " both splits (`improve.decontaminate`; procedural questions by exact canonical match, prose by n-grams,"
+        " MinHash and meaning too)."
     )
     yield ""
     yield "| seed | rows in | dropped, by measure | near to | rows trained on | official among these, counted anew |"

@@ -81,19 +81,19 @@ def test_direct_prompt(folder: Path) -> None:
 
 
 def test_without_shots_the_question_stands_alone(folder: Path) -> None:
-    """Neither form needs the files with the shots; the smaller one asks six tasks of the same origins."""
+    """Neither form needs the files with the shots; the smaller one asks five tasks of the same origins."""
     for path in (folder / "bbh" / "cot-prompts").iterdir():
         path.write_text("of no form")
-    whole, six = registry.suite("bbh:0shot"), registry.suite("bbh:procedural")
+    whole, fewer = registry.suite("bbh:0shot"), registry.suite("bbh:small")
     samples = list(whole.samples(folder))
     request = whole.request(samples[1])
     assert (request.prompt, request.stop) == ("Q: Is 2 even?\nA:", ("</s>", "\n"))
     assert len(samples) == 27 * 3
-    own = list(six.samples(folder))
-    assert sorted({sample.tags["task"] for sample in own}) == sorted(bbh.practising.TASKS) and len(own) == 6 * 3
+    own = list(fewer.samples(folder))
+    assert sorted({sample.tags["task"] for sample in own}) == sorted(bbh.practising.LEARNED) and len(own) == 5 * 3
     assert {sample.origin for sample in own} <= {sample.origin for sample in samples}
     assert not {sample.id for sample in own} & {sample.id for sample in samples}
-    assert six.request(own[1]).prompt == request.prompt
+    assert fewer.request(own[1]).prompt == request.prompt
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_shots_of_another_form_are_named(folder: Path, content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"), [("bbh", 4), ("bbh:direct", 4), ("bbh:lm_eval", 4), ("bbh:0shot", 1), ("bbh:procedural", 1)]
+    ("name", "asked"), [("bbh", 4), ("bbh:direct", 4), ("bbh:lm_eval", 4), ("bbh:0shot", 1), ("bbh:small", 1)]
 )
 def test_examples(name: str, asked: int) -> None:
     suite = registry.suite(name)

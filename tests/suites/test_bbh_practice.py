@@ -15,7 +15,7 @@ from harness.dice import Dice
 from harness.errors import UsageError
 from harness.types import Completion, Sample
 from suites.bbh import questions
-from suites.bbh.practice import TASKS, logic, official, rows, walking
+from suites.bbh.practice import LEARNED, TASKS, base, counting, even, logic, official, walking
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 NAMES = sorted(TASKS)
@@ -45,7 +45,10 @@ def test_the_digests_are_those_of_the_official_questions(asked: dict[str, list[t
 @pytest.mark.shared
 def test_no_row_is_an_official_question(asked: dict[str, list[tuple[str, str]]]) -> None:
     known = {" ".join(question.split()) for pairs in asked.values() for question, _ in pairs}
-    drawn = {" ".join(row.prompt.removeprefix("Q: ").removesuffix("\nA:").split()) for row in rows(0, 6000, NAMES)}
+    drawn = {
+        " ".join(row.prompt.removeprefix("Q: ").removesuffix("\nA:").split())
+        for row in [*even(0, 6000), *base(0, 2000)]
+    }
     assert not known & drawn
     dice = Dice("bbh", "test")
     copies = sum(logic.expression(dice) in known for _ in range(2000))
@@ -106,20 +109,21 @@ def test_walks_return_in_four_of_ten() -> None:
     assert 350 < told["Yes"] < 450
 
 
-def test_rows_are_seeded_even_or_by_shares() -> None:
-    suite = registry.suite("bbh:0shot")
-    assert list(suite.practice(3, 40)) == list(registry.suite("bbh:procedural").practice(3, 40))
-    assert list(suite.practice(3, 40)) != list(suite.practice(4, 40))
-    assert list(islice(suite.practice(3, 40), 10)) == list(suite.practice(3, 10))
-    even = Counter(row.tags["task"] for row in suite.practice_all(0, 3000))
-    assert set(even) == set(TASKS) and max(even.values()) < 1.3 * min(even.values())
-    shared = Counter(row.tags["task"] for row in suite.practice(0, 3000))
-    whole = sum(task.share for task in TASKS.values())
-    assert all(abs(shared[name] / 3000 - task.share / whole) < 0.04 for name, task in TASKS.items())
+def test_rows_are_seeded_and_even_or_by_shares() -> None:
+    whole, small = registry.suite("bbh:0shot"), registry.suite("bbh:small")
+    for draw in (whole.practice, whole.practice_all, small.practice, small.practice_all):
+        assert list(draw(3, 40)) == list(draw(3, 40)) != list(draw(4, 40))
+        assert list(islice(draw(3, 40), 10)) == list(draw(3, 10))
+    for suite, tasks in ((whole, tuple(TASKS)), (small, LEARNED)):
+        found = Counter(row.tags["task"] for row in suite.practice_all(0, 3000))
+        assert set(found) == set(tasks) and max(found.values()) < 1.3 * min(found.values())
+    shared = Counter(row.tags["task"] for row in small.practice(0, 3000))
+    shares = sum(task.share for task in TASKS.values())
+    assert all(abs(shared[name] / 3000 - task.share / shares) < 0.04 for name, task in TASKS.items())
 
 
 def test_rows_look_and_score_like_samples() -> None:
-    suite = registry.suite("bbh:procedural")
+    suite = registry.suite("bbh:small")
     for row in suite.practice_all(1, 200):
         question = row.prompt.removeprefix("Q: ").removesuffix("\nA:")
         sample = Sample("x", suite.name, "x", "dev", {"task": "harness_example", "input": question}, row.target.strip())
@@ -128,8 +132,23 @@ def test_rows_look_and_score_like_samples() -> None:
         assert suite.canonical(sample).questions == (question,)
 
 
+def test_two_tasks_are_pretrained_in_other_words_alone() -> None:
+    own = {"web_of_lies": " honest?", "object_counting": "Q: Count the "}
+    for row in base(0, 500):
+        if mark := own.get(row.tags["task"]):
+            assert mark in row.prompt
+            with pytest.raises(ValueError):
+                TASKS[row.tags["task"]].solve(row.prompt.removeprefix("Q: ").removesuffix("\nA:"))
+    asked = "Question: Ana lies. Tom says Ana lies. Does Tom tell the truth?"
+    assert logic.reworded(asked, "Yes") == ("Ana lies. Tom says Ana lies. Is Tom honest?", "True")
+    asked = "I have a plum, and three pears. How many fruits do I have?"
+    assert counting.reworded(asked, "4") == ("Count the fruits: a plum, and three pears.", "four")
+
+
 def test_forms_with_shots_have_no_rows_and_unknown_tasks_are_named() -> None:
     with pytest.raises(NotImplementedError, match="bbh:direct"):
         registry.suite("bbh:direct").practice(0, 1)
+    with pytest.raises(NotImplementedError, match="bbh:direct"):
+        registry.suite("bbh:direct").practice_all(0, 1)
     with pytest.raises(UsageError, match="navigate"):
-        list(registry.suite("bbh:0shot").practice(0, 1, tasks=["navigat"]))  # type: ignore[call-arg]
+        list(even(0, 1, ["navigat"]))

@@ -2,7 +2,7 @@
 
     harness eval tiny --suite primer              trains once (about four minutes on two cores), then answers
     harness eval tiny --set seed=1 --set format=hf
-    harness eval tiny --set suite=bbh:procedural --suite bbh:procedural
+    harness eval tiny --set suite=bbh:small --suite bbh:small
     tiny.folder(seed=0)                            the Hugging Face folder, for tests and the improvement loop
 
 It is pretrained on practice rows of one suite, by default the base variants of `primer` (`recipe.py`), knows nothing

@@ -46,6 +46,6 @@ class Recipe:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    one.suite: one for one in (Recipe(), Recipe(suite="bbh:procedural", steps=1500, sequences=8, packed=320))
+    one.suite: one for one in (Recipe(), Recipe(suite="bbh:small", steps=1500, sequences=8, packed=320))
 }
 """Suite -> what a `tiny` of its practice rows is made from. Its rows are longer or shorter, harder or easier."""

@@ -16,20 +16,33 @@ OFTEN = (1,) * 25 + (2,) * 4 + (3,) * 3 + (4,) * 2 + (5,)
 """How many of a thing, as often as in the official questions."""
 STRANGERS = (0, 0, 1, 2, 3)
 """Things of other kinds among them."""
+WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen twenty"
+).split()  # fmt: skip
+MOST = len(WORDS) - 1
 ASKED = re.compile(r"I have (.*)\. How many (.*) do I have\?")
 
 
 def belongings(dice: Dice) -> str:
-    """Return two to ten things of a kind, and how many there are asked."""
+    """Return two to ten things of a kind, twenty at most, and how many there are asked."""
     kind = dice.one(tuple(KINDS))
     count = dice.between(2, 10)
-    things = [dice.one(OFTEN) for _ in range(count)]
+    while sum(things := [dice.one(OFTEN) for _ in range(count)]) > MOST:
+        pass
     named = [_named(thing, n) for thing, n in zip(dice.some(KINDS[kind], count), things, strict=True)]
     if kind != "objects":
         others = [thing for name, listed in KINDS.items() if name != kind for thing in listed]
         named += [_named(thing, 1) for thing in dice.some(others, dice.one(STRANGERS))]
     named = dice.some(named, len(named))
     return f"I have {', '.join(named[:-1])}, and {named[-1]}. How many {kind} do I have?"
+
+
+def reworded(question: str, target: str) -> tuple[str, str]:
+    """Return `Count the fruits: a plum, two lamps, and three peaches.` and the number as a word."""
+    found = ASKED.fullmatch(question)
+    assert found is not None, question
+    return f"Count the {found[2]}: {found[1]}.", WORDS[int(target)]
 
 
 def _named(thing: Thing, count: int) -> str:

@@ -89,6 +89,12 @@ def testimony(dice: Dice) -> str:
     return f"Question: {people[0]} {says[0]}. {' '.join(claims)} Does {people[-1]} tell the truth?"
 
 
+def reworded(question: str, target: str) -> tuple[str, str]:
+    """Return `.. Is Kim honest?` and True or False."""
+    shorter = question.removeprefix("Question: ").replace("Does ", "Is ").replace("tell the truth?", "honest?")
+    return shorter, str(target == "Yes")
+
+
 def truthful(question: str) -> str:
     """Return Yes or No: whoever tells the truth is right about the one before, a liar is wrong."""
     first = FIRST.match(question)
