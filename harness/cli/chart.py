@@ -73,7 +73,7 @@ def _panel(alt: Any, panel: dict[str, canvas.Series], training: Training, is_fir
         line = chart.mark_line(strokeWidth=2, point=True) if held_out else chart.mark_line(strokeWidth=1, opacity=0.7)
         layers.append(
             line.encode(
-                x=alt.X("step:Q", title="step"),
+                x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1)),
                 y=alt.Y("value:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False)),
                 # One scale for all panels, so that they share a legend.
                 color=alt.Color("of:N", title=None, scale=alt.Scale(domain=list(OF), range=list(COLOURS))),

@@ -108,9 +108,9 @@ def card(record: Mapping[str, Any], sections: Iterable[str] = (), **about: Any) 
     }
     head = ModelCardData(**own | about).to_yaml()
     made = f"Made by `{cell(told.get('step', 'nobody says what'))}`. All of it is in `{FILE}`."
-    parts = [f"---\n{head}\n---", *sections, "# Run record", made]
+    parts = [f"---\n{head}\n---", *sections, *(["# Run record", made] if told else ["There is no run record."])]
     single = {key: value for key, value in told.items() if not isinstance(value, Mapping)}
-    parts.append(table("Run", ("what", "value"), single.items()))
+    parts += [table("Run", ("what", "value"), single.items())] if single else []
     for key, value in told.items():
         if isinstance(value, Mapping) and value:
             parts.append(table(key.replace("_", " ").capitalize(), ("what", "value"), _leaves(value)))
