@@ -55,7 +55,7 @@ def laps(world: World, want: Want) -> list[Lap]:
         taken |= {one.id for one in made}
         found.append(Lap(row, _touched(stages[one.id] for one in made if one.kind == "dataset"), tuple(made)))
     others = _touched(one for key, one in stages.items() if key not in taken)
-    if others:
+    if any(one.seen for one in others):
         ids = {one.dataset.id for one in others}
         adapters = [one for one in world.artifacts.values() if one.kind == "adapter" and ids & set(one.parents)]
         found.append(Lap(None, others, (*(one.dataset for one in others), *(a for a in adapters if a.id not in taken))))
@@ -69,7 +69,7 @@ def _touched(stages: Iterator[Stage]) -> tuple[Stage, ...]:
 def node(world: World, lap: Lap, extra: Sequence[Node] = (), none: str = "no such row came up") -> Node:
     """Return a round with what became of the rows in it. `extra`: further lines; `none`: said where no row came up."""
     below = [_stage(one, lap.single) for one in lap.stages]
-    if not any(one.seen for one in lap.stages):
+    if not lap.stages:
         below.append(Node("rows", "", none))
     if not lap.single:
         below += _named(world, lap)

@@ -8,6 +8,7 @@ Node("row", "4d26..", "dropped by improve.dedup: near", {"of": "41.."}).document
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,7 @@ class Node:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON data."""
-        return {**vars(self), "facts": dict(self.facts), "below": [one.document() for one in self.below]}
+        return {**vars(self), "facts": _plain(self.facts), "below": [one.document() for one in self.below]}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Walk:
             "up": [one.document() for one in self.up],
             "down": [one.document() for one in self.down],
         }
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON data: None for what JSON has no number for, text for a time."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def quoted(text: Any, width: int = SHOWN) -> str:

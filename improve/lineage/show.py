@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
 from harness.cli.console import printable
@@ -33,6 +33,10 @@ def _grow(tree: Tree, node: Node) -> None:
         _grow(branch, one)
 
 
-def _line(node: Node) -> str:
-    what, name, text = (escape(printable(part.replace("\n", "\\n"))) for part in (node.what, node.id, node.text))
-    return f"[bold]{what}[/]" + (f" [cyan]{name}[/]" if name else "") + (f"  {text}" if text else "")
+def _line(node: Node) -> Text:
+    # Text, not markup: what stands in it is never read as tags or emoji codes.
+    what, name, text = (printable(part.replace("\n", "\\n")) for part in (node.what, node.id, node.text))
+    line = Text(what, "bold")
+    if name:
+        line.append(" ").append(name, "not bold cyan")
+    return line.append(f"  {text}", "not bold") if text else line

@@ -16,6 +16,7 @@ from why_world import EVIL, Small
 from harness.cli import listing
 from harness.errors import UsageError
 from harness.store import Database, read
+from harness.workbench import keep
 from harness.workbench.shelf import folder_of
 from improve.curation import rows as dataset
 from improve.lineage.node import Node, Walk
@@ -71,6 +72,8 @@ def test_a_row_that_lives_is_walked_from_the_failure_to_the_score(small: Small) 
     assert [node.id for node in found([lap], "gate")] == [small.gate_after]
     assert "9 wins" in found([lap], "check")[0].text and "accepted" in lap.text
     assert all("->" in node.text for node in found([lap], "shown"))
+    [again] = found([in_round(walk, 2)], "dataset")
+    assert again.id == small.steps["improve.verify"].id, "each round that it came to"
 
 
 def test_rows_that_die_say_where_and_of_what(small: Small) -> None:
@@ -247,6 +250,24 @@ def test_a_folder_that_is_gone_or_damaged_is_told(small: Small, tmp_path: Path) 
     said = [node.text for node in found([next(n for n in why(database, row).down if n.id == "mend/1")], "dataset")]
     assert "is gone" in said[1] and "cannot be read" in said[2] and "kept by improve.decontaminate" in said[3]
     assert "gone" in found(why(database, small.steps["improve.dedup"].id).up, "dataset")[0].text
+
+
+def test_a_dataset_of_no_round_and_numbers_that_json_lacks(small: Small, tmp_path: Path) -> None:
+    database = why_world.copied(small, tmp_path)
+    row = {"prompt": "Q: :skull: [red]?", "completion": " \ud800"}
+    made = keep(database, dataset.write(tmp_path / "own", "own", [row], [], 1), "dataset", (), {"step": "own"})
+    adapter = tmp_path / "nan"
+    adapter.mkdir()
+    (adapter / "run.json").write_text('{"training": {"steps": 2, "loss": NaN}}')
+    tuned = keep(database, adapter, "adapter", (made.id,), {"step": "own"})
+    walk = why(database, dataset.row_id(row))
+    assert [(node.id, node.text) for node in walk.down] == [("", "of no round")]
+    assert [node.id for node in found(walk.down, "adapter")] == [tuned.id]
+    shown = why_world.why(database, dataset.row_id(row)).stdout
+    assert ":skull: [red]?" in shown and "\\xd800" in shown
+    done = why_world.why(database, tuned.id, "--json")
+    document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert document["facts"]["training"] == {"steps": 2, "loss": None}
 
 
 def test_databases_from_before_loops(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def build(folder: Path) -> Small:
         accepted=True, why="", cost={"seconds": 3.0}, finished_at=now(),
     )  # fmt: skip
     rounds.begin(database, "mend", 2, **told, spent_before={})
+    rounds.note(database, "mend", 2, artifacts=[steps["improve.verify"].id])
     artifacts.add_step(
         database, "f" * 32, step="improve.finetune", version="1", parameters={}, inputs=[], artifact_id=None,
         fault="InfrastructureError: memory ran out", log="steps/f/log.txt", loop="mend", seconds=1.0,
