@@ -18,7 +18,7 @@ from harness.store import Database, artifacts, rounds
 from harness.store.read import query
 from improve.recipe import Recipe
 
-ANOTHER_DRAW = frozenset({"seed", "here", "data"})
+ANOTHER_DRAW = frozenset({"seed", "here", "data", "replay_sha256"})
 """Parameters that do not change what a step costs."""
 OF_A_LEARNING = frozenset({"steps", "epochs", "learning_rate", "schedule", "warmup", "alpha", "dropout", "early_stop"})
 """Parameters that do not change what an optimiser step costs."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness import data, registry
 from harness.compare.pairs import paired
 from harness.gate.accept import accept
+from harness.hashing import file_sha256
 from harness.store import Database, artifacts
 from harness.store import rounds as rows
 from harness.store.rows import now
@@ -139,6 +140,8 @@ class Lap:
         given = dict(stage.parameters)
         if registry.step(stage.name).seeded:
             given["seed"] = int(given.get("seed", self.recipe.seed)) + self.number - 1
+        if (replay := str(given.get("replay") or "")).endswith(".jsonl"):
+            given["replay_sha256"] = file_sha256(Path(replay).expanduser())
         if stage.name == curation.DECONTAMINATE:
             folder = data.folder(given.get("data") or self.recipe.data)
             given["data"] = str(folder) if folder else None

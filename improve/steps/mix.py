@@ -4,10 +4,10 @@
     parameters   {"replay": "primer", "ratio": 3.0, "per_cause": 200}     -> 600 targeted and 1,800 replayed rows
 
 The default of three replayed rows to one targeted is what kept skills at 0.99 in trials on `tiny` (without: 0.2). Rows
-to replay come from the further datasets first; the suite `replay` fills up what is wanting with rows of its `practice`,
-which are none of its samples. The order is seeded and spread evenly: every part of it holds both kinds in the same
-ratio, for trainers that keep the order. Where there are fewer rows to replay than wanted the report says so; where
-there is none, it is an error.
+to replay come from the further datasets first; `replay` fills up what is wanting: of a procedural suite with rows of
+its `practice`, which are none of its samples, of a file of one's own (`instruct.jsonl`) with rows of that. The order is
+seeded and spread evenly: every part of it holds both kinds in the same ratio, for trainers that keep the order. Where
+there are fewer rows to replay than wanted the report says so; where there is none, it is an error.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from improve.curation import rows as dataset
 from improve.curation.rows import Dropped, Row
 
 NAME = "improve.mix"
+FILE = ".jsonl"
+TRAINED = ("prompt", "completion", "messages", "tools")
+"""What is taken of a row of a file: whatever else it says is not this loop's."""
 PATIENCE = 20
 """Practice rows drawn at most for each one wanted: small suites repeat themselves."""
 
@@ -39,7 +42,10 @@ class Parameters(Strict):
     ratio: float = Field(default=3.0, ge=0)
     """Replayed rows to a targeted one; 0: none."""
     replay: str = ""
-    """Procedural suite whose practice is replayed, where the further datasets hold fewer rows than wanted."""
+    """What is replayed where the further datasets hold fewer rows than wanted: a procedural suite, or a file of rows
+    (`.jsonl`, as `curation.rows` reads them)."""
+    replay_sha256: str = ""
+    """Of that file, as a loop found it: with another content it is done again."""
     per_cause: int | None = Field(default=None, ge=1)
     """Targeted rows of one cause at most; None: all."""
     seed: int = 0
@@ -53,8 +59,8 @@ class Mix(Step):
     seeded: ClassVar = True
 
     def check(self, parameters: Mapping[str, Any]) -> None:
-        """Validate; a suite to replay must have practice rows."""
-        _practice(validate(dict(parameters), Parameters, NAME), 1, set())
+        """Validate; what is to be replayed must have rows."""
+        _named(validate(dict(parameters), Parameters, NAME), 1, set())
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
         """Return rows for each targeted one."""
@@ -71,7 +77,7 @@ class Mix(Step):
         targeted, over = capped(dataset.all_of(datasets[:1], NAME), given.per_cause, given.seed)
         wanted = round(given.ratio * len(targeted))
         original = _original(datasets[1:], {row["id"] for row in targeted}, given.seed)[:wanted]
-        practice = _practice(given, wanted - len(original), {row["id"] for row in (*targeted, *original)})
+        practice = _named(given, wanted - len(original), {row["id"] for row in (*targeted, *original)})
         replayed = [*original, *practice]
         if wanted and not replayed:
             raise UsageError(
@@ -116,10 +122,32 @@ def _original(datasets: Sequence[Artifact], known: set[str], seed: int) -> list[
     return [row if "source" in row else {**row, "source": {"replay": "dataset"}} for row in order]
 
 
-def _practice(given: Parameters, wanted: int, known: set[str]) -> list[Row]:
-    """Return different practice rows of the suite, where there is one. Their tags stay behind: no loop sees them."""
+def is_file(replay: str) -> bool:
+    """Return whether rows to replay are those of a file."""
+    return replay.endswith(FILE)
+
+
+def _named(given: Parameters, wanted: int, known: set[str]) -> list[Row]:
+    """Return different rows of what `replay` names, none of them known."""
     if not given.replay or not wanted:
         return []
+    return _of_file(given, wanted, known) if is_file(given.replay) else _practice(given, wanted, known)
+
+
+def _of_file(given: Parameters, wanted: int, known: set[str]) -> list[Row]:
+    path = Path(given.replay).expanduser()
+    trained = [{name: row[name] for name in TRAINED if name in row} for row in dataset.at(path)]
+    if not trained:
+        raise UsageError(f"{NAME}: replay: {given.replay!r} holds no rows", "at least one", "name another file")
+    every = {dataset.row_id(row): {**row, "source": {"replay": path.name}} for row in trained}
+    order = sorted(
+        (one for one in every if one not in known), key=lambda one: (fraction(given.seed, "replay", one), one)
+    )
+    return [{"id": one, **every[one]} for one in order[:wanted]]
+
+
+def _practice(given: Parameters, wanted: int, known: set[str]) -> list[Row]:
+    """Return different practice rows of the suite. Their tags stay behind: no loop sees them."""
     try:
         drawn = registry.suite(given.replay).practice(given.seed, PATIENCE * wanted)
         found: dict[str, Row] = {}

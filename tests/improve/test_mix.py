@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,29 @@ def test_nothing_to_replay_is_an_error(tmp_path: Path, parameters: dict[str, Any
     with pytest.raises(UsageError) as caught:
         done("improve.mix", tmp_path, [stored(tmp_path / "in", rows(4))], **parameters)
     assert said in str(caught.value)
+
+
+def test_replay_of_a_file_of_ones_own(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hello!"}]
+    own = [{"prompt": f"say {n}", "completion": f" {n}", "cause": "theirs", "checks": {}} for n in range(5)]
+    path = tmp_path / "instruct.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*own, own[0], {"messages": turns, "source": "web"}]))
+    target = stored(tmp_path / "in", rows(3))
+    kept, _, report, _ = done("improve.mix", tmp_path, [target], ratio=2, replay=str(path))
+    replayed = [row for row in kept if row.get("source") == {"replay": "instruct.jsonl"}]
+    assert len(replayed) == 6 == len({row["id"] for row in replayed}) and report["parts"]["replay_wanted"] == 6
+    assert not any("cause" in row or "checks" in row for row in replayed)
+    assert sum("messages" in row for row in replayed) == 1
+    fewer, *_ = done("improve.mix", tmp_path, [target], ratio=1, replay=str(path))
+    assert len(fewer) == 6 and {row["id"] for row in fewer} < {row["id"] for row in kept}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("", "holds no rows"), ("{}\n", "line 1 is no training row"), (None, "cannot read")]
+)
+def test_a_file_that_cannot_be_replayed_is_found_by_check(tmp_path: Path, text: str | None, told: str) -> None:
+    path = tmp_path / "instruct.jsonl"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError, match=told):
+        registry.step("improve.mix").check({"replay": str(path)})
