@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from bbh_figures import DRAWS, Told, blind, pretrained
@@ -16,18 +17,21 @@ INTRODUCTION = """\
 
     HARNESS_DATA=../data make proof
 
-**Base.** `tiny` pretrained on practice rows of five tasks of BIG-Bench Hard (`tiny --set suite=bbh:small`: a Llama
-of 1.6 million parameters), some of which it saw often and some seldom (`suites/bbh/practice`). The rows are our own, drawn
-and solved by programs; the solvers give all 1,500 official targets (`tests/suites/test_bbh_practice.py`).
+**Base.** `tiny` pretrained on practice rows for five tasks of BIG-Bench Hard (`tiny --set suite=bbh:small`: a Llama of
+1.6 million parameters; `suites/bbh/practice`). Three of the tasks it saw as the official questions ask them; of
+object counting and web of lies it knows what they ask, but in other words and with other answers ("Count the fruits:
+a plum, and three pears." "four"; "Is Kim honest?" "True"). The rows are our own, drawn and solved by programs; the
+solvers give all official targets (`tests/suites/test_bbh_practice.py`), and no row is an official question.
 
 **Loop.** `tests/proof/bbh.yaml`, one round by the product's own `improve`, once for each seed of all that it draws and
 trains: the failures of the base on the `dev` half of the official questions, their causes, rows that look like them,
 curation, LoRA, merging. No task name is seen by it. What it may never see, the sealed `test` half, is asked before and
 after. This page is made by `tests/proof/bbh.py --write`.
 
-**Weak tasks** are those that the base answers rightly in less than two thirds of the `dev` half: no sealed sample decides
-what is counted where. **Intervals** (95%): over samples (seeds pooled, clustered by question) and over seeds (Student's t).
-A claim holds where both exclude what it denies."""
+**Weak tasks** are those that the base answers rightly in less than two thirds of the `dev` half: no sealed sample
+decides what is counted where. **Constant** is the share of the commonest target: what an answer that never changes
+gets at best. **Intervals** (95%): over samples (seeds pooled, clustered by question) and over seeds (Student's t). A claim
+holds where both exclude what it denies."""
 
 
 def lines(found: Sequence[Told], samples: Mapping[str, Sample]) -> Iterator[str]:
@@ -67,9 +71,9 @@ def _scores(found: Sequence[Told], samples: Mapping[str, Sample]) -> Iterator[st
     others = [name for name in names if name not in weak]
     yield "## The sealed half, before and after"
     yield ""
-    head = ("task", "base on `dev`", "targeted rows", "sealed: n", "base", f"after ({len(found)} seeds)")
+    head = ("task", "base on `dev`", "targeted rows", "sealed: n", "constant", "base", f"after ({len(found)} seeds)")
     yield f"| {' | '.join(head)} | difference, over samples | over seeds |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for name in names:
         yield _line(f"**{name}**" if name in weak else name, found, samples, [name])
     yield _line("**all weak tasks**", found, samples, weak)
@@ -98,9 +102,10 @@ def _line(called: str, found: Sequence[Told], samples: Mapping[str, Sample], tas
 
     figure = gained(found, samples, tasks)
     rows = sum(one.aimed[name] for one in found for name in tasks) / len(found)
-    n = sum(samples[one].tags["task"] in tasks for one in found[0].before["test"])
+    targets = [samples[one].target for one in found[0].before["test"] if samples[one].tags["task"] in tasks]
+    constant = f"{Counter(targets).most_common(1)[0][1] / len(targets):.3f}" if len(tasks) == 1 else "-"
     cells = [
-        called, f"{mean([found[0].before['dev']]):.3f}", f"{rows:,.0f}", str(n),
+        called, f"{mean([found[0].before['dev']]):.3f}", f"{rows:,.0f}", str(len(targets)), constant,
         f"{mean([one.before['test'] for one in found]):.3f}", f"{mean([one.after['test'] for one in found]):.3f}",
         f"{figure.value:+.3f} ({_interval(figure.low, figure.high)})", _seeds(figure),
     ]  # fmt: skip
