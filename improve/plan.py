@@ -22,8 +22,12 @@ from harness import registry
 from harness.gate.judge import Terms
 from harness.store import Database, artifacts, gates, rounds
 from improve import measured, outlook
+from improve.measured import Taken
 from improve.outlook import Asked, Gate
 from improve.recipe import MAY_CHANGE, Loaded, Recipe
+
+FORESEEN = ("tokens", "usd")
+"""Kinds that the steps' own estimates tell: what none of them asks for is nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ def plan(loaded: Loaded, database: Database) -> Plan:
     outcome = str((starts[-1]["outcome"] if starts else "") or "")
     left = 0 if outcome == "passed" else max(0, recipe.rounds - len(rows))
     suites = outlook.asked(recipe, terms.policy, database)
-    laps = [_lap(recipe, database, 1 + accepted + ahead) for ahead in range(max(1, left))]
+    earlier = [measured.taken(database, recipe, one.name, one.parameters) for one in recipe.stages]
+    laps = [_lap(recipe, earlier, 1 + accepted + ahead) for ahead in range(max(1, left))]
     foreseen = outlook.gate(recipe, terms.policy, database, loaded.loop, suites, left)
     judged = bool(gates.latest(database, 1, loop=loaded.loop))
     spent = artifacts.spent(database, loaded.loop)
@@ -120,19 +125,18 @@ def plan(loaded: Loaded, database: Database) -> Plan:
     )  # fmt: skip
 
 
-def _lap(recipe: Recipe, database: Database, taught: int) -> tuple[Line, ...]:
+def _lap(recipe: Recipe, earlier: Sequence[Taken | None], taught: int) -> tuple[Line, ...]:
     """Return the steps of a round with the rows of `taught` rounds, its own among them."""
     found, made = [], Rows()
-    for stage in recipe.stages:
+    for stage, before in zip(recipe.stages, earlier, strict=True):
         step = registry.step(stage.name)
         told = dict(step.estimate(stage.parameters))
         own = made.through(told, taught)
         teacher = str(stage.parameters.get("teacher") or "")
         own |= _usd(recipe, teacher, own)
-        earlier = measured.taken(database, recipe, stage.name, stage.parameters)
-        if earlier is not None:
-            own = {**earlier.at(own.get("steps", 0.0)), **own}
-        found.append(Line(stage.name, own, teacher, earlier.executions if earlier else 0))
+        if before is not None:
+            own = {**before.at(own.get("steps", 0.0)), **own}
+        found.append(Line(stage.name, own, teacher, before.executions if before else 0))
     return tuple(found)
 
 
@@ -171,7 +175,8 @@ def _caps(
 ) -> tuple[Cap, ...]:
     found = []
     for what, cap in recipe.budget.items():
-        each = [_sum([line.estimate.get(what) for line in lap]) for lap in laps]
+        none = 0.0 if what in FORESEEN else None
+        each = [_sum([none, *(line.estimate.get(what) for line in lap)]) for lap in laps]
         asked = _sum([one.seconds for one in suites]) if what == "seconds" else None
         each = [_sum([one, asked]) for one in each]
         total = _sum([*each, asked if base else None])

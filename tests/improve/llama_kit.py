@@ -125,6 +125,12 @@ def vllm(folder: Path) -> Path:
     return folder
 
 
+def turns(number: int) -> list[dict[str, str]]:
+    """Return a conversation to replay."""
+    said = f"Greet guest {number} of {number * 7}."
+    return [{"role": "user", "content": said}, {"role": "assistant", "content": f"Welcome, guest {number}!"}]
+
+
 def reply(body: Any) -> str:
     """A teacher of Python: as many programs as asked, other ones for each body; the second of four is wrong, the third
     has tests that prove nothing, the fourth repeats a task of mbpp."""

@@ -30,7 +30,8 @@ SMALL = [
     "improve.generate.rows=32", "improve.decontaminate.embedder=words", "improve.finetune.precision=float32",
     "improve.finetune.use_cpu=null", f"improve.finetune.quantised={str(QUANTISED).lower()}",
     "improve.finetune.epochs=null", "improve.finetune.steps=6", "improve.finetune.early_stop=null",
-    "improve.merge.prompts=4", "improve.merge.max_tokens=8",
+    # Random weights decide by so little that bfloat16 turns their answers.
+    "improve.merge.dtype=float32", "improve.merge.prompts=4", "improve.merge.max_tokens=8",
 ]  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def written(folder: Path, teacher: Teacher) -> Path:
     text = (SHIPPED / "llama-8b-code.yaml").read_text().replace(TEACHER, teacher.spec)
     (folder / "llama-8b-code.yaml").write_text(text)
     gates: dict[str, Any] = yaml.safe_load((SHIPPED / "llama-8b-code-gates.yaml").read_text())
-    gates["evaluate"] = {"limit": 40, "max_tokens": 6}
+    gates["evaluate"] = {"limit": 24, "max_tokens": 6}
     for rules in gates["suites"].values():
         rules["min_items"] = 5
     (folder / "llama-8b-code-gates.yaml").write_text(yaml.safe_dump(gates))
@@ -111,7 +112,10 @@ def test_a_round_of_the_same_shape_in_small(environment: dict[str, str], tmp_pat
     try:
         recipe = written(tmp_path, teacher)
         command = [sys.executable, "-m", "harness", "improve", str(recipe), "--db", str(tmp_path / "r" / "h.duckdb")]
-        command += ["--json", "--quiet", *(word for change in SMALL for word in ("--set", change))]
+        replayed = tmp_path / "instruct.jsonl"
+        replayed.write_text("".join(json.dumps({"messages": kit.turns(n)}) + "\n" for n in range(40)))
+        changes = [*SMALL, "improve.mix.ratio=0.5", f"improve.mix.replay={replayed}"]
+        command += ["--json", "--quiet", *(word for change in changes for word in ("--set", change))]
         before = said(subprocess.run([*command, "--plan"], env=environment, capture_output=True, check=False))
         assert not (tmp_path / "r").exists() and not teacher.paid, "a plan touches nothing and asks nobody"
         done = said(subprocess.run(command, env=environment, capture_output=True, check=False), 1)
@@ -141,6 +145,8 @@ def _lines(database: Database, artifact_id: str, name: str) -> list[dict[str, An
 def _of_its_rows(database: Database, row: dict[str, Any]) -> None:
     """What the teacher wrote was run in the sandbox, and repeats of samples are gone before anything trains."""
     generated, verified, _, _, clean, *_ = row["artifacts"]
+    steps = {one["step"]: json.loads(one["parameters"]) for one in artifacts.executions(database)}
+    assert len(steps["improve.mix"]["replay_sha256"]) == 64, "another file is another step"
     rows = _lines(database, generated, "rows.jsonl")
     assert all(one["messages"][-1]["role"] == "assistant" and one["tests"] for one in rows)
     wrong = Counter(one["dropped"]["mode"] for one in _lines(database, verified, "dropped.jsonl"))
@@ -148,8 +154,9 @@ def _of_its_rows(database: Database, row: dict[str, Any]) -> None:
     assert {one["checks"]["verify"] for one in _lines(database, verified, "rows.jsonl")} == {"tests"}
     near = {one["dropped"]["near"]["suite"] for one in _lines(database, clean, "dropped.jsonl")}
     assert "mbpp" in near, "repeats of its tasks"
-    left = _lines(database, clean, "rows.jsonl")
-    assert left and all("held between" in one["messages"][0]["content"] for one in left)
+    left = [one["messages"][0]["content"] for one in _lines(database, clean, "rows.jsonl")]
+    assert sum("held between" in one for one in left) > sum("Greet" in one for one in left) > 0
+    assert not any("times over" in one for one in left)
 
 
 def _of_its_models(database: Database, row: dict[str, Any], merged: Path) -> None:
@@ -161,7 +168,7 @@ def _of_its_models(database: Database, row: dict[str, Any], merged: Path) -> Non
     run = json.loads((folder_of(database, tuned) / "run.json").read_text())
     assert run["parameters"]["quantised"] is QUANTISED and run["training"]["steps"] == 6
     config = json.loads((merged / "config.json").read_text())
-    assert config.get("dtype", config.get("torch_dtype")) == "bfloat16" and "quantization_config" not in config
+    assert config["rope_parameters"]["rope_type"] == "llama3" and "quantization_config" not in config
     assert (merged / "chat_template.jinja").read_text() == kit.TEMPLATE
     runs = {one["run_id"]: one for one in read.runs(database)}
     assert {row["run_before"], row["run_after"]} == set(runs)
@@ -176,7 +183,7 @@ def _as_planned(before: Any, after: Any, row: dict[str, Any], database: Database
     assert 0 < row["cost"]["usd"] <= foreseen["improve.generate"]["usd"]
     asked = {one["suite"]: one["dev"] + one["sealed"] for one in before["evaluation"]["suites"]}
     wanted = {name: one["wanted"] for name, one in read.run_suites(database, row["run_after"]).items()}
-    assert asked == wanted == {"humaneval": 40, "mbpp": 40, "mmlu:generative": 40}
+    assert asked == wanted == {"humaneval": 24, "mbpp": 24, "mmlu:generative": 24}
     assert before["budget"]["tokens"]["spent"] == 0 and after["budget"]["tokens"]["spent"] == row["cost"]["tokens"]
     assert not before["evaluation"]["seconds"] and after["evaluation"]["seconds"] > 0
     assert after["not_measured"] == [] and (after["rounds_left"], after["gate"]["used"]) == (0, 2)

@@ -81,6 +81,8 @@ def test_rows_of_a_program_are_right_by_construction(tmp_path: Path, database: D
     found = planned(tmp_path, database, steps=steps)
     assert "tokens" not in of(found, "generate") and "calls" not in of(found, "verify")
     assert of(found, "finetune")["steps"] == 50
+    capped = planned(tmp_path, database, steps=steps, budget={"tokens": 10.0, "seconds": 10.0})
+    assert cap(capped, "tokens").a_round == 0.0 and cap(capped, "seconds").a_round is None and not capped.warnings
 
 
 def test_both_splits_of_the_suites_are_counted(tmp_path: Path, database: Database) -> None:
