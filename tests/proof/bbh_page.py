@@ -30,8 +30,8 @@ after. This page is made by `tests/proof/bbh.py --write`.
 
 **Weak tasks** are those that the base answers rightly in less than two thirds of the `dev` half: no sealed sample
 decides what is counted where. **Constant** is the share of the commonest target: what an answer that never changes
-gets at best. **Intervals** (95%): over samples (seeds pooled, clustered by question) and over seeds (Student's t). A claim
-holds where both exclude what it denies."""
+gets at best. **Intervals** (95%): over samples (seeds pooled, clustered by question) and over seeds (Student's t). A
+claim holds where both exclude what it denies."""
 
 
 def lines(found: Sequence[Told], samples: Mapping[str, Sample]) -> Iterator[str]:
