@@ -95,8 +95,9 @@ def command(function: Callable[P, int | None]) -> Callable[P, None]:
             fail(error, as_json)
             code = error.exit_code
         except KeyboardInterrupt:
-            fail(HarnessError("interrupted", "", "the same command goes on"), as_json)
-            code = 130
+            stopped = HarnessError("interrupted", "", "the same command goes on")
+            code = stopped.exit_code = 130
+            fail(stopped, as_json)
         except BrokenPipeError:
             sys.stderr.close()
             code = 0
