@@ -16,6 +16,7 @@ from typing import Any
 from harness import registry
 from harness.store import Database, artifacts, rounds
 from harness.store.read import query
+from improve.curation import rows as dataset
 from improve.recipe import Recipe
 
 ANOTHER_DRAW = frozenset({"seed", "here", "data", "replay_sha256"})
@@ -26,16 +27,19 @@ OF_A_LEARNING = frozenset({"steps", "epochs", "learning_rate", "schedule", "warm
 
 @dataclass(frozen=True)
 class Taken:
-    """What executions of a step took: the dearest of each kind, at `steps` optimiser steps where it has some."""
+    """What executions of a step took: the dearest of each kind, brought to one size."""
 
     executions: int
     amounts: Mapping[str, float]
     """`seconds`, and what was booked: `tokens`, `usd`, `gpu_minutes`."""
     steps: int = 0
+    """Optimiser steps, of a step that learns."""
+    rows: int = 0
+    """Rows that came in, of a step that makes rows of rows."""
 
-    def at(self, steps: float) -> dict[str, float]:
-        """Return the amounts at other optimiser steps."""
-        share = steps / self.steps if self.steps and steps else 1.0
+    def at(self, steps: float, rows: float) -> dict[str, float]:
+        """Return the amounts at another size; for fewer rows they are the same, since what is begun is most of it."""
+        share = steps / self.steps if self.steps and steps else max(1.0, rows / self.rows) if self.rows else 1.0
         return {what: amount * share for what, amount in self.amounts.items()}
 
 
@@ -65,7 +69,8 @@ def _candidates(database: Database, recipe: Recipe) -> list[str]:
 
 def taken(database: Database, recipe: Recipe, step: str, parameters: Mapping[str, Any]) -> Taken | None:
     """Return what executions of a step with such parameters took; None where none went through."""
-    learns = registry.step(step).kind == "adapter"
+    made = registry.step(step)
+    learns, curates = made.kind == "adapter", made.kind == "dataset" and "dataset" in made.takes
     left_out = ANOTHER_DRAW | (OF_A_LEARNING if learns else frozenset())
     loops = set(kin(database, recipe))
     found = [
@@ -76,14 +81,13 @@ def taken(database: Database, recipe: Recipe, step: str, parameters: Mapping[str
     ]  # fmt: skip
     if not found:
         return None
-    sizes = {row["step_key"]: _steps(database, row) if learns else 0 for row in found}
-    most = max(sizes.values())
-    amounts: dict[str, float] = {}
-    for row in found:
-        share = most / sizes[row["step_key"]] if sizes[row["step_key"]] else 1.0
+    sizes = [_steps(database, row) if learns else _rows(database, row) if curates else 0 for row in found]
+    most, amounts = max(sizes), dict[str, float]()
+    for row, size in zip(found, sizes, strict=True):
+        share = most / size if size else 1.0
         for what, amount in _booked(database, row["step_key"], row["seconds"]).items():
             amounts[what] = max(amounts.get(what, 0.0), amount * share)
-    return Taken(len(found), amounts, most)
+    return Taken(len(found), amounts, most if learns else 0, most if curates else 0)
 
 
 def _plain(parameters: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
@@ -94,6 +98,13 @@ def _steps(database: Database, row: Mapping[str, Any]) -> int:
     sql = "SELECT max(step) AS steps FROM curves WHERE step_key = ? AND curve = 'loss'"
     found = query(database, sql, [row["step_key"]], since="curves")
     return int(found[0]["steps"] or 0) if found else 0
+
+
+def _rows(database: Database, row: Mapping[str, Any]) -> int:
+    """Return how many rows came in, as the dataset's report says; 0 where it is gone."""
+    made = artifacts.artifact(database, row["artifact_id"])
+    path = database.folder / (made.path if made else "") / dataset.REPORT
+    return int(json.loads(path.read_text(encoding="utf-8"))["in"]) if path.is_file() else 0
 
 
 def _booked(database: Database, step_key: str, seconds: float) -> dict[str, float]:

@@ -131,11 +131,11 @@ def _lap(recipe: Recipe, earlier: Sequence[Taken | None], taught: int) -> tuple[
     for stage, before in zip(recipe.stages, earlier, strict=True):
         step = registry.step(stage.name)
         told = dict(step.estimate(stage.parameters))
-        own = made.through(told, taught)
+        handed, own = made.count, made.through(told, taught)
         teacher = str(stage.parameters.get("teacher") or "")
         own |= _usd(recipe, teacher, own)
         if before is not None:
-            own = {**before.at(own.get("steps", 0.0)), **own}
+            own = {**before.at(own.get("steps", 0.0), handed), **own}
         found.append(Line(stage.name, own, teacher, before.executions if before else 0))
     return tuple(found)
 

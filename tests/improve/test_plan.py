@@ -177,6 +177,20 @@ def test_seconds_are_those_of_earlier_work_on_the_same_base(tmp_path: Path, data
     assert "improve.finetune" not in found.unknown and "improve.merge" in found.unknown
 
 
+def test_seconds_of_curation_grow_with_the_rows_that_came_in(tmp_path: Path, database: Database) -> None:
+    worked(database, str(recipe(tmp_path / "recipes")))
+    for number, (came_in, seconds) in enumerate(((50, 3.0), (20, 1.0))):
+        made = Artifact(f"d{number}", "dataset", f"artifacts/dataset/d{number}", "d")
+        (database.folder / made.path).mkdir(parents=True)
+        (database.folder / made.path / "report.json").write_text(json.dumps({"in": came_in, "out": 1}))
+        artifacts.add(database, made)
+        artifacts.add_step(
+            database, f"m{number}", step="improve.mix", version="2", artifact_id=made.id, fault=None, log="",
+            loop="before", parameters={"ratio": 1, "replay": "primer", "seed": number}, inputs=[], seconds=seconds,
+        )  # fmt: skip
+    assert of(planned(tmp_path, database), "mix")["seconds"] == pytest.approx(3.0 * 100 / 50), "of 100 rows"
+
+
 @pytest.mark.parametrize("other", [{"settings": {"seed": "1"}}, {"batch": 8}])
 def test_other_work_measures_nothing(tmp_path: Path, database: Database, other: dict[str, Any]) -> None:
     worked(database, str(recipe(tmp_path / "recipes")))
