@@ -31,6 +31,8 @@ PACKAGES = (
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = re.compile(r"([a-z_]+:)?(?:~[^/\n]*)?(?:/[^/\n]+)+/([^/\n]+)/?")
 """A path on somebody's machine, as it stands or behind a model's prefix."""
+QUOTED = re.compile(r"(['\"])([a-z_]+:)?~?/[^'\"\n]*/([^'\"/\n]+)/?\1")
+"""One in a sentence, as messages quote it."""
 
 
 def facts(
@@ -117,9 +119,15 @@ def card(record: Mapping[str, Any], sections: Iterable[str] = (), **about: Any) 
     return "\n\n".join(parts) + "\n"
 
 
+def base(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a record says of the model it began with: `name`, `digest`; {} where it says nothing."""
+    found = record.get("base")
+    return found if isinstance(found, Mapping) else {}
+
+
 def hub_name(record: Mapping[str, Any]) -> str | None:
     """Return the hub's name of the base (`org/name`); None for a base that lies in a folder."""
-    name = str(record.get("base", {}).get("name", ""))
+    name = str(base(record).get("name", ""))
     return name if name.count("/") == 1 and name[0] not in "./~" else None
 
 
@@ -127,7 +135,7 @@ def without_places(value: Any) -> Any:
     """Return JSON data with of each path on this machine the last part alone: where one works is nobody's business."""
     if isinstance(value, str):
         found = PLACE.fullmatch(value)
-        return f"{found[1] or ''}{found[2]}" if found else value
+        return f"{found[1] or ''}{found[2]}" if found else QUOTED.sub(r"\1\2\3\1", value)
     if isinstance(value, Mapping):
         return {key: without_places(inner) for key, inner in value.items()}
     return [without_places(inner) for inner in value] if isinstance(value, list | tuple) else value

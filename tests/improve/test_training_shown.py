@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 from harness import registry
 from harness.cli import app
-from harness.errors import UsageError
 from harness.store import Database
 from harness.types import Artifact
 from harness.workbench import Workbench
@@ -55,14 +54,3 @@ def test_a_training_is_seen_while_it_runs_and_marked_when_it_is_done(tmp_path: P
     assert "over-fitting" in training["marks"][0] and 0 < training["best_step"] < 100
     text = CliRunner().invoke(app, ["show", made[0].id, "--db", str(database.path)]).output
     assert "over-fitting: the held-out loss was" in text and "┊" in text
-
-
-def test_a_training_that_diverges_shows_where(tmp_path: Path) -> None:
-    inputs = [kit.random_model(tmp_path / "base"), kit.dataset(tmp_path / "data", kit.rows(40))]
-    database = Database(tmp_path / "h.duckdb")
-    broken = {"steps": 80, "learning_rate": 300.0, "schedule": "constant", "warmup": 0.0}
-    with pytest.raises(UsageError):
-        Workbench(database, "nightly").make("improve.finetune", inputs, broken)
-    key = step_key("improve.finetune", registry.step("improve.finetune"), inputs, broken)
-    text = CliRunner().invoke(app, ["show", key, "--db", str(database.path)]).output
-    assert "failed" in text and "UsageError" in text and "━ loss" in text and "lowest" in text

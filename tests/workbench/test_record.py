@@ -48,6 +48,8 @@ def test_of_paths_alone_something_is_left_out() -> None:
     kept = ["org/name", "a/b c/d", "https://example.org/a/b", "/no_think", "1/2", "", "hf:org/name", "and/or\n/a/b"]
     assert record.without_places(kept) == kept
     given = {"data": ["/srv/data/mmlu", "~/models/x/"], "n": 3, "none": None}
+    said = "the model '9f' is at '/home/ada/m/model.gguf', not \"gguf:~/m/other.gguf\"; 'a/b' is none"
+    assert record.without_places(said) == "the model '9f' is at 'model.gguf', not \"gguf:other.gguf\"; 'a/b' is none"
     assert record.without_places(given) == {"data": ["mmlu", "x"], "n": 3, "none": None}
 
 

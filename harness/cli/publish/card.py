@@ -42,7 +42,7 @@ def complete(database: Database, found: Found, name: str = "") -> str:
 
 
 def _opening(found: Found) -> str:
-    base = cell(record.without_places(str(found.record.get("base", {}).get("name", "a model that nobody named"))))
+    base = cell(record.without_places(str(record.base(found.record).get("name", "a model that nobody named"))))
     if (row := found.round) is None:
         return f"A model made from {base}."
     taken = {True: "accepted", False: "not accepted", None: "not judged yet"}[row["accepted"]]
@@ -109,7 +109,7 @@ def _taught(told: Teaching, found: Found) -> Iterator[str]:
 
 
 def _origin(found: Found, licence: str | None) -> str:
-    base = record.without_places(found.record.get("base", {}))
+    base = record.without_places(record.base(found.record))
     facts = {"base model": base.get("name", "-"), "its digest": base.get("digest", "-")}
     return table("Base model and licence", ("what", "value"), {**facts, "licence": licence or UNKNOWN}.items())
 
@@ -120,7 +120,7 @@ def _licence(told: Mapping[str, Any]) -> str | None:
     from huggingface_hub import try_to_load_from_cache
 
     hub_name = record.hub_name(told)
-    folder = Path(str(told.get("base", {}).get("name", "")))
+    folder = Path(str(record.base(told).get("name", "")))
     place = try_to_load_from_cache(hub_name, record.CARD) if hub_name else folder / record.CARD
     if not isinstance(place, str | Path):  # nothing of it is in the cache
         return None

@@ -84,16 +84,16 @@ def digests(folder: Path, told: Mapping[str, Any]) -> set[str]:
     if any(folder.glob("*.safetensors")):
         # Of `vllm:` the digest is that of all files.
         found |= {folder_sha256(folder, TRAINING), folder_sha256(folder)}
-        if base := told.get("base", {}).get("digest"):
+        if base := record.base(told).get("digest"):
             found |= {digest(base, own) for own in list(found)}
     return found
 
 
 def _place(database: Database, named: str) -> tuple[Path, Artifact | None]:
-    folder = Path(named).expanduser()
-    if folder.is_dir():
+    folder, is_loop = Path(named).expanduser(), naming.is_loop(database, named)
+    if folder.is_dir() and not is_loop:
         return folder.resolve(), _kept(database, folder)
-    if naming.is_loop(database, named):
+    if is_loop:
         taken = [row["candidate"] for row in rounds.rows(database, named) if row["accepted"]]
         artifact = artifacts.artifact(database, taken[-1]) if taken else None
         if artifact is None:
