@@ -4,7 +4,8 @@
     require(["improve.decontaminate", "improve.mix", "improve.finetune"])     -> UsageError: mix comes behind it
 
 `rows` reads and writes datasets, `text` brings texts to canonical form, `kept_out` collects what no row may repeat,
-`sketches` are n-grams and MinHash signatures, `index` finds the samples that a row is near to.
+`sketches` are n-grams and MinHash signatures, `wordweights` and `likeness` say how alike two questions are, `index` is
+all of it for the samples, `matching` holds rows against it.
 """
 
 from __future__ import annotations

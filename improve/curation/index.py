@@ -2,12 +2,12 @@
 
     index = of(suites_here(data_dir), data_dir, cache)
     index.exact(row)          -> Match("exact", 1.0, Item("mmlu", "9f..", "test", ..))  or None
-    index.overlapping(rows)   -> by 8- and 13-grams, MinHash containment
+    index.words               -> weights of the samples' words; index.prose: their questions
 
 Kept under the digest of all samples and of the schemes: samples of another version are another index.
 
 Cost of all suites in the data folder (39,000 questions, 28,000 of them prose) on a busy core: 15 s to read and digest
-the samples, each time; 40 s and 60 MB to build, once. Suites that make their own rows: 2 s and 3 MB.
+the samples, each time; 40 s and 50 MB to build, once. Suites that make their own rows: 2 s and 3 MB.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,9 +26,10 @@ from typing import Any
 from harness.hashing import digest
 from improve.curation import kept_out, sketches, text
 from improve.curation.kept_out import Item, KeptOut
+from improve.curation.likeness import Question
 from improve.curation.wordweights import Words
 
-EDITION = 1
+EDITION = 2
 """Raised when the index of the same samples changes."""
 SHORT, LONG = 5, 13
 """Words from which a question without choices, and one whose choices are left out, is told by itself."""
@@ -57,10 +57,21 @@ class Index:
         return found
 
     @cached_property
-    def prose(self) -> list[str]:
-        """Question and choices of each prose item, choices sorted."""
-        found: list[str] = json.loads((self.folder / "prose.json").read_text(encoding="utf-8"))
+    def prose(self) -> list[tuple[str, list[str]]]:
+        """Question and choices of each prose item."""
+        found: list[tuple[str, list[str]]] = json.loads((self.folder / "prose.json").read_text(encoding="utf-8"))
         return found
+
+    def question(self, item: int) -> Question:
+        """Return a prose item's question, ready to be held beside others."""
+        if item not in self._questions:
+            stem, choices = self.prose[item]
+            self._questions[item] = Question(stem, tuple(choices))
+        return self._questions[item]
+
+    @cached_property
+    def _questions(self) -> dict[int, Question]:
+        return {}
 
     @cached_property
     def about(self) -> dict[str, Any]:
@@ -102,34 +113,24 @@ def of(suites: Sequence[str], data_dir: Path | None, cache: Path, named: bool) -
     return Index(place)
 
 
-ALIKE, PROBED, LEAST = 0.6, 40, 20
-"""A group is crowded where half of its questions are as near as this to one of another origin; so many are tried, and
-so many make a group."""
-
-
 def build(kept: KeptOut, folder: Path, key: str) -> None:
     """Write the index of what is kept out into a folder, `about.json` last."""
     import numpy as np
 
     prose = [one for one in kept.items if not one.form.exact]
     items = prose + [one for one in kept.items if one.form.exact]
-    groups = _groups(items)
-    _json(folder / "items.json", [_told(one, group) for one, group in zip(items, groups, strict=True)])
+    _json(folder / "items.json", [_told(one) for one in items])
     _json(folder / "keys.json", _keys(items))
     asked = [asked_of(one) for one in prose]
-    _json(folder / "prose.json", ["\n".join([stem, *sorted(choices)]) for stem, choices in asked])
-    words = [words_of(stem, choices) for stem, choices in asked]
-    arrays = dict(zip(("signatures", "sizes"), sketches.signatures(words), strict=True))
-    fitted = Words.fitted(words)
-    arrays |= {f"words_{name}": getattr(fitted, name) for name in ("vocabulary", "idf", "indices", "starts")}
+    _json(folder / "prose.json", asked)
+    fitted = Words.fitted([words_of(stem, choices) for stem, choices in asked])
+    arrays = {f"words_{name}": getattr(fitted, name) for name in ("vocabulary", "idf", "indices", "starts")}
     for n in GRAMS:
         arrays |= {f"{name}_{n}": found for name, found in _grams(prose, asked, n).items()}
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    close = crowded(prose, groups, words, fitted)
     about = {
         "key": key,
-        "crowded": close,
         "samples": kept.samples,
         "digest": kept.digest,
         "items": len(items),
@@ -138,32 +139,10 @@ def build(kept: KeptOut, folder: Path, key: str) -> None:
     _json(folder / "about.json", {**about, "scheme": sketches.scheme()})
 
 
-def crowded(prose: Sequence[Item], named: Sequence[str], words: Sequence[Sequence[str]], fitted: Words) -> list[str]:
-    """Return the groups of items of which half are `ALIKE` to one of another origin, by words, of `PROBED` each."""
-    import statistics
-
-    groups: dict[str, list[int]] = {}
-    for place in sorted(range(len(prose)), key=lambda place: prose[place].sample_id):
-        groups.setdefault(named[place], []).append(place)
-    probed = [place for group in groups.values() for place in group[:PROBED]]
-    nearest: dict[int, float] = {}
-    for place, near in zip(probed, fitted.nearest([words[place] for place in probed], 6), strict=True):
-        others = [one for one in near if prose[one.item].origin != prose[place].origin]
-        nearest[place] = max(((one.held * one.cosine) ** 0.5 for one in others), default=0.0)
-    return sorted(name for name, own in groups.items() if statistics.median(nearest[i] for i in own[:PROBED]) >= ALIKE)
-
-
-def _groups(items: Sequence[Item]) -> list[str]:
-    """Return the group of each item: its suite's task or subject, which its name begins with; of few, the suite."""
-    found = [f"{one.suite} {one.name.rpartition('/')[0]}" for one in items]
-    counts = Counter(found)
-    return [group if counts[group] >= LEAST else one.suite for one, group in zip(items, found, strict=True)]
-
-
-def _told(item: Item, group: str) -> dict[str, str]:
+def _told(item: Item) -> dict[str, str]:
     """Return what is kept of an item."""
     told = {"suite": item.suite, "sample": item.sample_id, "split": item.split, "name": item.name}
-    return {**told, "origin": item.origin, "group": group}
+    return {**told, "origin": item.origin}
 
 
 def asked_of(item: Item) -> tuple[str, list[str]]:
@@ -173,22 +152,32 @@ def asked_of(item: Item) -> tuple[str, list[str]]:
 
 
 def words_of(stem: str, choices: Sequence[str]) -> list[str]:
-    """Return the words of a question and its choices, in an order that does not hang on theirs."""
-    return text.tokens(" \n ".join([stem, *sorted(choices)]))
+    """Return the stems of a question's words and of its choices'."""
+    return text.stems(text.tokens(" \n ".join([stem, *choices])))
 
 
 def _keys(items: Sequence[Item]) -> dict[str, int]:
-    """Return the keys by which an item is told exactly; where two items share one, a sealed sample's comes first."""
+    """Return the keys by which an item is told exactly; where two items share one, a sealed sample's comes first.
+
+    What of a question with choices is left without them tells nothing where it is others' too: it is their template.
+    """
     found: dict[str, int] = {}
+    of_parts: dict[str, int] = {}
+    owners: dict[str, set[str]] = {}
     for place in sorted(range(len(items)), key=lambda place: (items[place].split != "test", place)):
-        for key in keys_of(items[place]):
+        whole, parts = keys_of(items[place])
+        for key in whole:
             found.setdefault(key, place)
-    return found
+        for key in parts:
+            of_parts.setdefault(key, place)
+            owners.setdefault(key, set()).add(items[place].origin)
+    return {key: place for key, place in of_parts.items() if len(owners[key]) == 1} | found
 
 
-def keys_of(item: Item) -> list[str]:
-    """Return the keys of an item: question with choices, with its answer, alone where it is long; programs."""
-    found = []
+def keys_of(item: Item) -> tuple[list[str], list[str]]:
+    """Return the keys of an item (question with choices; programs) and those of parts: alone, with its answer."""
+    found: list[str] = []
+    parts: list[str] = []
     for question in item.form.questions:
         stem, own = text.split_choices(question)
         words = text.tokens(stem)
@@ -197,11 +186,17 @@ def keys_of(item: Item) -> list[str]:
         if words and (choices or len(words) >= least):
             found.append(text.key_of(words, choices))
         if choices and len(words) >= least:
-            found.append(text.key_of(words))
+            parts.append(text.key_of(words))
         if not item.form.exact:
-            found += [text.key_of([*words, "=", *text.tokens(one)]) for one in item.form.answers if text.tokens(one)]
+            parts += [text.key_of([*words, "=", *text.tokens(one)]) for one in item.form.answers if tells(one, choices)]
             found += _programs(question, item.form.answers)
-    return found
+    return found, parts
+
+
+def tells(answer: str, choices: Sequence[Sequence[str]]) -> bool:
+    """Return whether an answer says something by itself: the letter of a choice does not."""
+    words = text.tokens(answer)
+    return bool(words) and not (choices and len("".join(words).strip("()[]")) == 1)
 
 
 def _programs(question: str, answers: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
     tokens("Ana's  sum: 1,000 + 2.50?")           -> ["anas", "sum", "1000", "+", "2.50"]
     key("Pick one.\\n(A) red\\n(B) blue")           == key("PICK ONE\\nA. Blue\\nB. Red")
+    stems(tokens("Two boys, fifty-four studies")) -> ["2", "boys", "54", "stud"]
     program("def f(x): return x + 1")             == program("def g(y):\\n    # more\\n    return y + 1")
 
 Gone: case, blanks, sentence marks, quotes, markdown, hyphens within words, labels ("Q:", "Answer:"), letters and order
@@ -43,6 +44,19 @@ _TRAIL = re.compile(
 )
 _CHOICE = re.compile(r"^[ \t]*(?:\(?[A-Ja-j][).:]|\(?\d{1,2}[).]|[-*•])[ \t]+(?=\S)(.*)$", re.MULTILINE)
 _INLINE = re.compile(r"\s\(?([A-Ja-j])\)\s+")
+_ENDING = re.compile(r"(?:ies|ing|ed|es|s|ly|e|y)$")
+_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_NUMBERS = {
+    **{word: str(number) for number, word in enumerate(_UNITS)},
+    **{word: str(10 * number) for number, word in enumerate(_TENS, start=2)},
+    "once": "1",
+    "twice": "2",
+    "double": "2",
+    "thrice": "3",
+    "dozen": "12",
+    "half": "0.5",
+}
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
@@ -52,6 +66,20 @@ def tokens(text: str) -> list[str]:
     folded = _THOUSANDS.sub(lambda found: found.group().replace(",", ""), folded)
     folded = _HYPHEN.sub(" ", _IN_WORD.sub("", folded))
     return [one for one in _TOKEN.findall(folded) if one not in _MARKS and one.strip("_*")]
+
+
+def stems(words: Sequence[str]) -> list[str]:
+    """Return words without their endings, and numbers as digits, by which a rewording is still known."""
+    found: list[str] = []
+    before = ""
+    for word in words:
+        if before in _TENS and word in _UNITS[1:10]:
+            found[-1] = str(int(_NUMBERS[before]) + int(_NUMBERS[word]))
+        else:
+            short = _ENDING.sub("", word) if len(word) > 4 and word.isalpha() else word
+            found.append(_NUMBERS.get(word) or (short if len(short) >= 3 else word))
+        before = word
+    return found
 
 
 def stripped(text: str) -> str:

@@ -7,8 +7,8 @@
                   "measure": "exact", "value": 1.0}}
 
 What counts as repeating is declared by each suite (`Suite.canonical`): procedural ones by exact canonical match, prose
-by n-grams, MinHash and meaning too (`curation.matching`). The report counts rows by measure and by suite, and names the
-suites with their number of samples: what is not named there was not looked at.
+by n-grams and by meaning too (`curation.matching`; how much it finds: docs/decontamination.md). The report counts rows
+by measure and by suite, and names the suites with their number of samples: what is not named there was not looked at.
 
 Cost: `curation.index` for the index; a row about 1 ms, and 10 ms where it has to be embedded.
 """
@@ -51,7 +51,7 @@ class Parameters(Strict):
 class Decontaminate(Step):
     """Datasets in, one without benchmark samples out."""
 
-    version = "1"
+    version = "2"
     kind: ClassVar = "dataset"
 
     def check(self, parameters: Mapping[str, Any]) -> None:

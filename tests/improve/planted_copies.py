@@ -2,8 +2,9 @@
 
     copies(item, dice)["recased"]  -> {"prompt": "question: WHAT IS ..", "completion": ".."}
 
-`paraphrase` has three degrees: `wrapped` (the question in another template), `reworded` (template, synonyms, other
-names of people, contractions) and `retold` (reworded, sentences moved, one word in twelve left out).
+Template paraphrases have three degrees: `wrapped` (the question in one of many templates, its choices marked, ordered
+and set out otherwise), `reworded` (that, and for two words in three of those that have one a synonym, other names of
+people, contractions, numbers as words) and `retold` (reworded, sentences moved, one word in twelve left out).
 """
 
 from __future__ import annotations
@@ -41,7 +42,23 @@ WRAPS = (
     "A friend asked me this: {q} What should I say?",
     "[Exercise 12] {q}\nYour solution:",
     "Consider the problem below and solve it.\n{q}\nReply:",
+    "### Instruction\n{q}\n\n### Response\n",
+    "You are a patient tutor. Explain step by step, then answer.\n\nStudent: {q}\nTutor:",
+    "Quiz night, round 4!\n{q}\n(Write down one answer only.)",
+    'I found this in an old notebook and would like to know the answer.\n"{q}"',
+    "Please help me with my homework: {q}\nThank you!",
+    "Q7. {q}\n\nReason briefly. End with 'The answer is'.",
+    "Translate nothing, only reply to what follows. {q}",
+    "Test item\n---------\n{q}\n---------\nKey:",
+    "{q}\n\nGive a short justification as well.",
+    "Could you work this out for me? {q}",
 )
+MARKS = ("{}. ", "({}) ", "{}) ", "- ")
+SHORTER = {
+    "do not": "don't", "does not": "doesn't", "is not": "isn't", "are not": "aren't", "cannot": "can't",
+    "what is": "what's", "it is": "it's", "in order to": "to", "in addition": "also", "as well as": "and also",
+}  # fmt: skip
+COUNTED = dict(zip("2345678", ("two", "three", "four", "five", "six", "seven", "eight"), strict=True))
 NAMES = ["Marta", "Oleg", "Priya", "Tomas", "Ingrid", "Kwame", "Lucia", "Hiro", "Farah", "Bjorn"]
 CAPITALS = """
     What Which Who When Where Why How The A An If In On At For From This That These It He She They We You I
@@ -67,12 +84,21 @@ def planted(item: Item, kind: str, dice: Dice) -> dict[str, str] | None:
         question = _reworded(question, dice)
     if kind == "retold":
         question = _retold(question, dice)
-    prompt = "\n".join([question, *(f"{letter}. {one}" for letter, one in zip(LETTERS, choices, strict=False))])
     if kind in ("wrapped", "reworded", "retold"):
-        prompt = dice.one(WRAPS).format(q=prompt)
+        prompt = dice.one(WRAPS).replace("{q}", _set_out(question, choices, dice))
     else:
-        prompt = f"Question: {prompt}\nAnswer:"
+        listed = (f"{letter}. {one}" for letter, one in zip(LETTERS, choices, strict=False))
+        prompt = "\n".join(["Question: " + question, *listed, "Answer:"])
     return {"prompt": prompt, "completion": f" {answer}"}
+
+
+def _set_out(question: str, choices: list[str], dice: Dice) -> str:
+    """Return a question with its choices in another order and under other marks."""
+    mark = dice.one(MARKS)
+    order = dice.some(choices, len(choices))
+    return "\n".join(
+        [question, *(mark.replace("{}", letter) + one for letter, one in zip(LETTERS, order, strict=False))]
+    )
 
 
 def _recased(told: str, dice: Dice) -> str:
@@ -90,6 +116,8 @@ def _reworded(text: str, dice: Dice) -> str:
         one = found.group()
         if one[0].isupper() and one not in STOP and found.start() and text[max(0, found.start() - 2)] not in ".?!\n":
             return one
+        if not dice.below(3):
+            return one
         other = SYNONYMS.get(one.lower(), one.lower() if one[0].isupper() else one).replace("-", " ")
         return other.capitalize() if one[0].isupper() and found.start() == 0 else other
 
@@ -98,6 +126,10 @@ def _reworded(text: str, dice: Dice) -> str:
         names[name] = dice.one(NAMES)
     for name, other in names.items():
         text = re.sub(rf"\b{name}\b", other, text)
+    for long, short in SHORTER.items():
+        text = re.sub(rf"\b{long}\b", short, text)
+    if not dice.below(2):
+        text = re.sub(r"(?<![\d.,$/:(-])\b[2-8]\b(?=\s[a-z])", lambda found: COUNTED[found.group()], text)
     return re.sub(r"[A-Za-z]+", word, text)
 
 
