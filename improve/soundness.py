@@ -38,6 +38,8 @@ def check(loaded: Loaded, where: str) -> None:
         _revisions(recipe)
     with _named(f"{where}: policy"):
         policy = policies.load(loaded.policy)
+        for name in policy.suites:
+            registry.suite(name)
     with _named(f"{where}: failures"):
         _failures(recipe, list(policy.suites))
     with _named(f"{where}: data"):

@@ -176,6 +176,12 @@ def test_an_order_that_cannot_work_is_refused(folder: Path, case: str) -> None:
     assert re.search(told, refused(folder, {"steps": order}).what)
 
 
+def test_a_suite_that_the_policy_mistypes_is_found(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "gates.yaml").write_text("suites: {primmer: {absolute: {min: 0.5}}}\n")
+    error = refused(tmp_path, {})
+    assert re.search("mine.yaml: policy: no suite named 'primmer'", error.what) and "'primer'" in error.expected
+
+
 def test_what_only_drops_rows_may_follow_decontamination(folder: Path) -> None:
     assert load(write(folder, steps=[GENERATE, CLEAN, "improve.dedup", TUNE, MERGE]))
 
