@@ -23,6 +23,7 @@ class Write(Step):
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         with Path(parameters["count"]).open("a", encoding="utf-8") as file:
             file.write("x")
+        time.sleep(parameters.get("pause_s", 0.0))
         read = "".join((Path(one.path) / "rows.txt").read_text("utf-8") for one in inputs)
         (context.scratch / "rows.txt").write_text(read + parameters["text"], encoding="utf-8")
         context.progress(1.0, "written")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,6 +65,25 @@ def test_what_breaks_leaves_a_fault_and_a_log(database: Database) -> None:
     # What was answered is not asked again.
     bench.make("guest.ask", [], {**asked, "then": ""})
     assert artifacts.spent(database, "loop")["tokens"] == 5 * 14
+
+
+@pytest.mark.slow
+def test_two_processes_do_a_step_once_and_clear_what_killed_ones_left(database: Database, tmp_path: Path) -> None:
+    script = (
+        "from harness.store import Database; from harness.workbench import Workbench; import sys\n"
+        "asked = {'text': 'a', 'count': sys.argv[2], 'pause_s': 1.0}\n"
+        "print(Workbench(Database.at(sys.argv[1]), sys.argv[3]).make('guest.write', [], asked).id)\n"
+    )
+    words = [sys.executable, "-c", script, str(database.path), str(tmp_path / "count")]
+    children = [subprocess.Popen([*words, name], stdout=subprocess.PIPE, text=True) for name in ("one", "two")]
+    first, second = (child.communicate()[0] for child in children)
+    assert first == second != "" and (tmp_path / "count").read_text() == "x"
+    (row,) = artifacts.executions(database)
+    left = database.folder / "steps" / row["step_key"] / "scratch-left"
+    left.mkdir()
+    shutil.rmtree(database.folder / "artifacts")  # so that it is done again
+    subprocess.run([*words, "one"], check=True, capture_output=True)
+    assert (tmp_path / "count").read_text() == "xx" and not left.exists()
 
 
 def test_a_step_of_the_loop_seals_what_comes_of_it(database: Database, tmp_path: Path) -> None:
