@@ -1,6 +1,6 @@
 """`make proof`, first part: does aiming at clusters of failures teach more than as many rows without aim?
 
-    python tests/proof/primer.py [--seeds 0 1 2 3 4] [--out results/proof] [--write]
+    python tests/proof/primer.py [--seeds 1 2 3 5 6] [--out results/proof] [--write]
 
 For each seed: `tiny` of that seed (trained on first use), its failures on the `dev` half of `primer:large`, four arms
 (`proof_arms`) with equal rows and equal training, scored on the sealed half. Prints the tables; `--write` puts them
@@ -26,15 +26,18 @@ BEGIN, END = "<!-- made by tests/proof/primer.py -->", "<!-- end of what tests/p
 SETTINGS = Settings(
     rows=2400,
     replay=3.0,
-    finetune={"steps": 600, "batch": 16, "r": 256, "alpha": 256, "learning_rate": 1e-3, "held_out": 0.0},
-)
-"""Looked for on seed 100, which is none of those reported."""
+    finetune={
+        "steps": 1200, "batch": 8, "r": 256, "alpha": 256, "learning_rate": 7e-4, "held_out": 0.0,
+        "precision": "bfloat16",
+    },
+)  # fmt: skip
+"""Looked for on seeds 100, 0 and 4, none of which is reported (docs/proof.md)."""
 
 
 def main() -> int:
     """Return the exit code: 0 when all arms of all seeds were scored, whatever they say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 5, 6])
     parser.add_argument("--out", type=Path, default=Path("results/proof"))
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
