@@ -135,7 +135,9 @@ class Loop:
     def begin(self) -> Standing:
         """Return where the loop stands before its first round: the base, evaluated and judged."""
         self.tell(f"base: {self.recipe.model}")
-        run_id = self.evaluated(self.recipe.model, dict(self.recipe.settings), "")
+        # Known: asked again, even to find all stored, a model must be opened, and a hosted one would begin a new run.
+        known = [row["run_before"] for row in rows.rows(self.database, self.name)[:1]]
+        run_id = known[0] if known else self.evaluated(self.recipe.model, dict(self.recipe.settings), "")
         gate_id, outcome = self.judged(run_id)
         return Standing(self.recipe.model, self.base, run_id, gate_id, outcome)
 

@@ -107,11 +107,13 @@ class Lap:
             self.barren("no failure of `dev` shows a cause to make rows for")
         made = self.made(report)
         model = candidate.spec_of(folder_of(self.database, made), self.recipe.model)
+        known = self.row["run_after"] if self.row["candidate"] == made.id else None
         self.note(candidate=made.id, model_after=model)
         settings = candidate.settings_of(self.recipe.model, self.recipe.settings)
-        run_id = self.loop.evaluated(model, settings, f"{self.loop.name}-{self.number}")
+        run_id = known or self.loop.evaluated(model, settings, f"{self.loop.name}-{self.number}")
+        self.note(run_after=run_id)
         gate_id, outcome = self.loop.judged(run_id)
-        self.note(run_after=run_id, gate_after=gate_id, verdict_after=outcome)
+        self.note(gate_after=gate_id, verdict_after=outcome)
         self.decide(run_id, report)
 
     def made(self, report: Artifact) -> Artifact:
@@ -176,11 +178,15 @@ class Lap:
 
     def close(self, accepted: bool, why: str) -> None:
         """Store how the round ended and what it cost."""
-        stored = next(row for row in rows.rows(self.database, self.loop.name) if row["number"] == self.number)
-        before = stored["spent_before"] or {}
+        before = self.row["spent_before"] or {}
         cost = {what: amount - before.get(what, 0.0) for what, amount in self.bench.budget.spent.items()}
         self.note(accepted=accepted, why=why, cost=cost, finished_at=now())
         self.loop.tell(f"round {self.number}: {'accepted' if accepted else f'rejected: {why}'}")
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The round as it is stored."""
+        return next(row for row in rows.rows(self.database, self.loop.name) if row["number"] == self.number)
 
     def note(self, **columns: Any) -> None:
         """Fill in columns of the round's row."""
