@@ -8,7 +8,6 @@ processes do not do the same step at once: the second waits, and finds it done.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import shutil
 import tempfile
@@ -35,7 +34,6 @@ from harness.workbench.shelf import folder_of, keep
 
 LOG = "log.jsonl"
 """What a step that fails may leave in its scratch folder: kept beside its log."""
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Workbench:
@@ -106,8 +104,8 @@ class Workbench:
             with log.open("a", encoding="utf-8") as file:
                 file.write(traceback.format_exc())
             what = f"the step {name!r} broke: {fault[:300]}"
-            if isinstance(error, OSError) and error.errno in FULL:
-                raise InfrastructureError(what, "room on the disk", "make room, then run the same command") from error
+            if isinstance(error, OSError) and error.errno in own_process.FULL:
+                raise InfrastructureError(what, *own_process.NO_ROOM) from error
             raise InfrastructureError(what, "an artifact", f"look at {str(log)!r}") from error
         finally:
             context.close()

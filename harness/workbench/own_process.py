@@ -8,6 +8,7 @@ It has no way to ask a model: steps that ask run in the loop's process.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -23,6 +24,10 @@ from harness.hashing import canonical
 from harness.models.threads import wait_politely
 from harness.types import Artifact, Completion, Fault, Request
 from harness.workbench.leash import Leashed
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk that takes no more."""
+NO_ROOM = ("room on the disk", "make room, then run the same command")
 
 
 def run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext, log: Path) -> Path:
@@ -117,6 +122,11 @@ def main() -> int:
             **{"usage" if isinstance(error, UsageError) else "broken": [error.what, error.expected, error.next]}
         )
         return error.exit_code
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        context.say(broken=[f"the step {told['step']!r} broke: {type(error).__name__}: {error}", *NO_ROOM])
+        return InfrastructureError.exit_code
     context.say(output=str(output))
     return 0
 
