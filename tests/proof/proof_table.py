@@ -86,8 +86,9 @@ def lines(results: Results) -> Iterator[str]:
 
 
 def _scores(results: Results) -> Iterator[str]:
-    yield "| arm | rows | weak skills | minus untargeted | share of the oracle's gain | others kept | aimed right |"
-    yield "|---|---|---|---|---|---|---|"
+    heads = ("arm", "rows", "weak skills", "minus untargeted", "share of the oracle's gain", "others kept")
+    yield f"| {' | '.join((*heads, 'own rows of weak skills'))} |"
+    yield f"|---{'|---' * len(heads)}|"
     for arm in results.arms:
         rows = "0" if arm == BASE else f"{results.labs[0].settings.rows:,}"
         against = "" if arm in (BASE, "untargeted") else both(results.gain(arm, "untargeted"), signed=True)
