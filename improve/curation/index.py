@@ -29,9 +29,9 @@ from improve.curation.kept_out import Item, KeptOut
 from improve.curation.likeness import Question
 from improve.curation.wordweights import Words
 
-EDITION = 2
+EDITION = 3
 """Raised when the index of the same samples changes."""
-SHORT, LONG = 5, 13
+SHORT, LONG = 4, 13
 """Words from which a question without choices, and one whose choices are left out, is told by itself."""
 GRAMS = (8, 13)
 SHARED = 4
@@ -175,7 +175,7 @@ def _keys(items: Sequence[Item]) -> dict[str, int]:
 
 
 def keys_of(item: Item) -> tuple[list[str], list[str]]:
-    """Return the keys of an item (question with choices; programs) and those of parts: alone, with its answer."""
+    """Return the keys of an item (question with choices or answer; programs), and those that leave its choices out."""
     found: list[str] = []
     parts: list[str] = []
     for question in item.form.questions:
@@ -185,10 +185,13 @@ def keys_of(item: Item) -> tuple[list[str], list[str]]:
         least = 1 if item.form.exact and not choices else LONG if choices else SHORT
         if words and (choices or len(words) >= least):
             found.append(text.key_of(words, choices))
+        if item.form.choices:  # as a row has them: a question may hold an enumeration that is split off with them
+            found.append(text.key("\n".join([question, *(f"- {one}" for one in item.form.choices)])))
         if choices and len(words) >= least:
             parts.append(text.key_of(words))
         if not item.form.exact:
-            parts += [text.key_of([*words, "=", *text.tokens(one)]) for one in item.form.answers if tells(one, choices)]
+            alone = [text.key_of([*words, "=", *text.tokens(one)]) for one in item.form.answers if tells(one, choices)]
+            (parts if choices else found).extend(alone)
             found += _programs(question, item.form.answers)
     return found, parts
 

@@ -28,7 +28,7 @@ SMALLEST = 24
 """Nodes of a syntax tree below which a program says nothing: too many people would write the same."""
 
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|_+|[^\w\s]")
-_THOUSANDS = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
+_THOUSANDS = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
 _IN_WORD = re.compile(r"(?<=[^\W\d_])['’](?=[^\W\d_])")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-‐‑](?=[^\W\d_])")
 _MARKS = frozenset(".,:;?!\"'`´‘’“”„…#\\_¿¡|")

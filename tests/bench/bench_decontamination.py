@@ -5,8 +5,8 @@
 Planted copies: `tests/improve/planted_copies.py`, of samples drawn from each suite. Rewordings: `rewordings.jsonl`, of
 176 sealed samples drawn by lot, told anew by a person; `told` holds that person's words and places of the sample's, so
 that no sample lies in the repository. Clean rows: `clean_rows.jsonl`, written for this bench as a teacher would write
-them, by somebody who did not look for a sample near them (`copy` marks those that repeat one all the same); the suites'
-own practice; official training rows, of which `judged.json` (by digest) says which repeat a sample (`copy`) or are one
+them, by somebody who did not look for a sample near them (`verdict` marks those that repeat one all the same); practice
+of the suites; official training rows, of which `judged.json` (by digest) says which repeat a sample (`copy`) or are one
 with a detail exchanged (`edited`), by eye. What is not judged is clean. `--write` renews docs/decontamination.md.
 """
 
@@ -111,7 +111,7 @@ def written(items: Mapping[tuple[str, str], Item]) -> Iterator[Case]:
     """Yield rows as a teacher writes them, and practice of procedural suites."""
     for line in lines("clean_rows.jsonl"):
         row = {"prompt": told(line, items) if "told" in line else line["prompt"], "completion": line["completion"]}
-        yield Case("teacher", line["like"], "copy" if "copy" in line else "clean", line["held"], row)
+        yield Case("teacher", line["like"], line.get("verdict", "clean"), line["held"], row)
     for name in ("primer", "formatting:structured"):
         for one in registry.suite(name).practice(9, 100):
             row = {"prompt": one.prompt, "completion": one.target}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,10 @@ OTHERS = [
 )
 def test_stems(told: str, stems: list[str]) -> None:
     assert text.stems(text.tokens(told)) == stems
+
+
+def test_thousands_are_one_number_whatever_follows() -> None:
+    assert text.tokens("$2,000,000, or 1,500; 1,2,3 and 10,00") == text.tokens("$2000000 or 1500 1,2,3 and 10,00")
 
 
 @given(st.lists(st.text(max_size=9), max_size=8))
@@ -81,6 +86,16 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     folder = tmp_path_factory.mktemp("index")
     indexing.build(KeptOut(items, {"farm": len(items)}, "0"), folder, "key")
     return Index(folder)
+
+
+def test_an_enumeration_within_a_question_with_choices(tmp_path: Path) -> None:
+    from harness.contracts import Canonical
+
+    question, choices = "Which of these hold?\ni) Hens fly far\nii) Goats climb well", ("i alone", "both", "neither")
+    item = Item("farm", "1" * 32, "test", "farm/0", "origin", Canonical((question,), choices, ("both",)))
+    indexing.build(KeptOut((item,), {"farm": 1}, "0"), tmp_path, "key")
+    asked = f"Question: {question}\nA. neither\nB. both\nC. i alone\nAnswer:"
+    assert found(Index(tmp_path), asked.upper()) == "exact farm/0"
 
 
 def found(index: Index, asked: str) -> str:
