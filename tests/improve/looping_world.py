@@ -23,8 +23,11 @@ from typing import Any
 
 import yaml
 
+from harness.hashing import folder_sha256
 from harness.models import tiny
-from harness.store import Database, read
+from harness.store import Database, artifacts, read
+from harness.workbench import record
+from harness.workbench.shelf import NOTE
 from improve.loop import Ended, improve
 from improve.recipe import load
 
@@ -162,6 +165,16 @@ def left(database: Database) -> dict[str, Any]:
 def shelf(folder: Path) -> list[str]:
     """Return the files of artifacts, with whatever half of one lies about."""
     return sorted(str(path.relative_to(folder)) for path in (folder / "artifacts").rglob("*") if path.is_file())
+
+
+def damaged(database: Database) -> list[str]:
+    """Return the artifacts whose files are not those that their digest is of."""
+    return [
+        one.id
+        for one in artifacts.every(database)
+        if not Path(one.path).is_absolute()
+        and folder_sha256(database.folder / one.path, (record.FILE, record.CARD, NOTE)) != one.digest
+    ]
 
 
 def litter(folder: Path) -> list[str]:
