@@ -8,7 +8,8 @@ loop that was killed is started again and does the next missing thing. A round t
 of all accepted rounds (as LLM2LLM does, Lee et al. 2024, arXiv 2403.15042): errors of one round do not stay in weights.
 
 It is accepted when the sealed samples that it aims at (`improve.aim`) got better and the others did not get worse
-(`harness.gate.accept` at alpha / rounds). Of a gate it hears one word, and every word is a look of its budget. It ends:
+(`harness.gate.accept`, at a round's part of alpha). Of a gate the loop hears one word, and every word is a look of its
+budget. It ends:
 
     passed           the gate passes (and the round that made it so was accepted)
     rounds           all rounds are done          nothing gained     `patience` rounds in a row were not accepted

@@ -144,7 +144,7 @@ def _undecided(policy: Policy, one: Asked) -> str:
 
 def _acceptance(recipe: Recipe, sealed: int, psi: float) -> tuple[float | None, int, list[str]]:
     """Return (gain that is found, samples that prove the margin, warnings) of `harness.gate.accept` on so many."""
-    alpha, margin = recipe.accept.alpha / recipe.rounds, recipe.accept.margin
+    alpha, margin = recipe.accept.alpha_of(1), recipe.accept.margin
     z = NormalDist().inv_cdf(1 - alpha)
     # Samples with which a candidate that answers as before keeps the margin: Tango's bound without any difference.
     never = math.floor(z * z * (1 - margin) / margin) + 1

@@ -19,6 +19,7 @@ the round's candidate. A recipe that cannot work is refused before anything is p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +44,13 @@ class Accept(Strict):
     """When a round is accepted (`harness.gate.accept`)."""
 
     alpha: float = Field(default=0.05, gt=0.0, lt=0.5)
-    """Over all rounds: each decides at alpha / rounds."""
+    """Over all rounds, however many there will be (`alpha_of`)."""
     margin: float = Field(default=0.03, gt=0.0, lt=1.0)
     """What samples that were not aimed at may lose, as a share of the metric's range."""
+
+    def alpha_of(self, number: int) -> float:
+        """Return the part of alpha that a round decides at: 6 / (pi number)^2 of it, which sum to one without end."""
+        return self.alpha * 6.0 / (math.pi * number) ** 2
 
 
 class Failures(Strict):

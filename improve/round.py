@@ -163,7 +163,7 @@ class Lap:
         pairs = paired(self.database, self.before.run_id, run_id, split="test")
         terms = self.recipe.accept
         verdict = accept(
-            pairs, lambda suite, sample_id, _: (suite, sample_id) in hit, terms.alpha / self.recipe.rounds,
+            pairs, lambda suite, sample_id, _: (suite, sample_id) in hit, terms.alpha_of(self.number),
             terms.margin, candidate=run_id, baseline=self.before.run_id,
         )  # fmt: skip
         self.note(aimed=len(hit), decision=_shown(verdict))

@@ -14,6 +14,7 @@ from harness.runner import evaluate
 from harness.store import Database
 from harness.types import Completion
 from improve import aim
+from improve.recipe import Accept
 
 WEAK = ("ordering/backwards", "facts/two")
 SUITE = "primer"
@@ -75,3 +76,9 @@ def test_where_every_question_failed_all_are_aimed_at(tmp_path: Path) -> None:
     samples = list(registry.suite(SUITE).samples(None))
     failed = {(SUITE, one.id) for one in samples if one.split == "dev"}
     assert aim.aimed(database, run_id, failed) == {(SUITE, one.id) for one in samples if one.split == "test"}
+
+
+def test_parts_of_alpha_never_add_up_to_more_than_the_whole() -> None:
+    parts = [Accept(alpha=0.05).alpha_of(number) for number in range(1, 10_001)]
+    assert sum(parts) < 0.05 and sum(parts) > 0.0499
+    assert parts == sorted(parts, reverse=True)
