@@ -25,14 +25,17 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 	@echo "== ready: $(BIN)/harness --help"
 
-demo: $(READY) ## Train tiny, export it to GGUF, score it on primer and HumanEval, show the table.
+demo: $(READY) ## Train tiny, score it on primer and HumanEval, then improve it in a loop until its gate passes.
 	@echo "== tiny: a Llama of a million parameters, trained here from a seed (once, about four minutes on two cores)"
 	@echo "== eval: the GGUF on primer and on HumanEval (164 programs, run in the sandbox)"
 	$(BIN)/harness eval tiny --suite primer --suite humaneval --db $(DEMO)
 	@echo "== that model as a file: $$(ls results/models/*/tiny.gguf)"
 	@echo "== the same command again asks the model nothing"
 	$(BIN)/harness eval tiny --suite primer --suite humaneval --db $(DEMO) --quiet --json | $(BIN)/python -c 'import json, sys; d = json.load(sys.stdin); print("asked:", d["asked"])'
-	@echo "== next: $(BIN)/harness show tiny --groups --db $(DEMO)"
+	@echo "== a loop: the gate fails, failures are clustered, rows are made for them, tiny is trained, the gate decides again"
+	$(BIN)/harness improve quickstart --db $(DEMO) || test $$? -eq 1
+	@echo "== next: $(BIN)/harness why quickstart --db $(DEMO)"
+	@echo "==       $(BIN)/harness show quickstart-1 --groups --db $(DEMO)"
 	@echo "==       $(BIN)/harness eval YOUR.gguf --suite humaneval"
 
 test: $(READY) lint ## All checks and all tests (what CI runs).
