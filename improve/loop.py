@@ -75,9 +75,7 @@ def improve(loaded: Loaded, database: Database, tell: Tell = lambda _: None, qui
         _same_recipe(loaded, database)
         # Before the loop's first row: a base that cannot be trained on is mended in the recipe, under the same name.
         loop = Loop(loaded, database, terms, tell, quiet)
-        rows.start(
-            database, loaded.loop, loaded.recipe.model_dump(mode="json"), loaded.recipe.digest, loaded.recipe.model
-        )
+        rows.start(database, loaded.loop, loaded.recipe.model_dump(mode="json"), loaded.digest, loaded.recipe.model)
         try:
             loop.run()
         except Stop as end:
@@ -97,11 +95,13 @@ def improve(loaded: Loaded, database: Database, tell: Tell = lambda _: None, qui
 def _same_recipe(loaded: Loaded, database: Database) -> None:
     """Refuse to go on with a loop by another recipe: its rounds would not be comparable."""
     for known in rows.loops(database, loaded.loop)[-1:]:
-        if known["recipe_digest"] != loaded.recipe.digest:
+        if known["recipe_digest"] != loaded.digest:
             now = loaded.recipe.model_dump(mode="json")
             changed = sorted(key for key in now if key not in MAY_CHANGE and now[key] != known["recipe"].get(key))
-            what = f"the loop {loaded.loop!r} has run by another recipe: {', '.join(changed)} changed"
-            raise UsageError(what, "the same recipe; rounds, patience and budget may change", "type: --set name=NEW")
+            what = f"the loop {loaded.loop!r} has run by another recipe: {', '.join(changed) or 'its policy'} changed"
+            raise UsageError(
+                what, "the same recipe and policy; rounds, patience and budget may change", "type: --set name=NEW"
+            )
 
 
 class Loop:

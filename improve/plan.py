@@ -221,7 +221,7 @@ def _has_price(recipe: Recipe, spec: str) -> bool:
 
 
 def _changed(loaded: Loaded, starts: Sequence[Mapping[str, object]]) -> list[str]:
-    if not starts or starts[-1]["recipe_digest"] == loaded.recipe.digest:
+    if not starts or starts[-1]["recipe_digest"] == loaded.digest:
         return []
     may = ", ".join(sorted(MAY_CHANGE))
     return [f"the loop {loaded.loop!r} has run by another recipe: only {may} may change, else --set name=NEW"]

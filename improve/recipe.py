@@ -29,6 +29,8 @@ from pydantic import Field, field_validator
 
 from harness.config import Strict, read_yaml, validate
 from harness.errors import UsageError, nearest
+from harness.gate import policy
+from harness.gate.budget import policy_digest
 from harness.hashing import digest
 
 SHIPPED = Path(__file__).with_name("recipes")
@@ -149,6 +151,11 @@ class Loaded:
         """The policy as `gate.judge.Terms.read` takes it."""
         beside = self.path.parent / Path(self.recipe.policy).expanduser()
         return str(beside) if beside.is_file() else self.recipe.policy
+
+    @property
+    def digest(self) -> str:
+        """Of all that a loop is held to: the recipe and what its policy says."""
+        return digest(self.recipe.digest, policy_digest(policy.load(self.policy)))
 
 
 def load(named: str, changes: Sequence[str] = ()) -> Loaded:

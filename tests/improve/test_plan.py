@@ -206,7 +206,7 @@ def test_other_work_measures_nothing(tmp_path: Path, database: Database, other: 
 def test_a_loop_that_was_started_goes_on_where_it_is(tmp_path: Path, database: Database) -> None:
     named = recipe(tmp_path / "recipes", rounds=3, budget={"tokens": 1e6})
     loaded = load(str(named))
-    rounds.start(database, loaded.loop, loaded.recipe.model_dump(mode="json"), loaded.recipe.digest, "tiny")
+    rounds.start(database, loaded.loop, loaded.recipe.model_dump(mode="json"), loaded.digest, "tiny")
     for number, accepted in ((1, True), (2, None)):
         rounds.begin(database, loaded.loop, number, model="tiny", run_before="r", gate_before="g")
         rounds.note(database, loaded.loop, number, accepted=accepted)
