@@ -82,7 +82,7 @@ def _prompts(folder: Path) -> list[str]:
 def _seconds(database: Database, made: Iterable[Artifact]) -> dict[str, float]:
     """Return seconds by step of whoever made it first: seeds share what does not hang on the seed."""
     ids = {one.id for one in made}
-    return {one["step"]: one["seconds"] for one in artifacts.executions(database) if one["artifact"] in ids}
+    return {one["step"]: one["seconds"] for one in artifacts.executions(database) if one["artifact_id"] in ids}
 
 
 def task(prompt: str) -> str:

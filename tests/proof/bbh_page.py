@@ -17,11 +17,12 @@ INTRODUCTION = """\
 
     HARNESS_DATA=../data make proof
 
-**Base.** `tiny` pretrained on practice rows for five tasks of BIG-Bench Hard (`tiny --set suite=bbh:small`: a Llama of
-1.6 million parameters; `suites/bbh/practice`). Three of the tasks it saw as the official questions ask them; of
-object counting and web of lies it knows what they ask, but in other words and with other answers ("Count the fruits:
-a plum, and three pears." "four"; "Is Kim honest?" "True"). The rows are our own, drawn and solved by programs; the
-solvers give all official targets (`tests/suites/test_bbh_practice.py`), and no row is an official question.
+**Base.** `tiny` pretrained on practice rows for tasks of BIG-Bench Hard (`tiny --set suite=bbh:small`: a Llama of 1.6
+million parameters; `suites/bbh/practice`). Boolean expressions, Dyck languages and navigate it saw as the official
+questions ask them; of object counting and web of lies it knows what they ask, but in other words and with other answers
+("Count the fruits: a plum, and three pears." "four"; "Is Kim honest?" "True"). The rows are our own, drawn and solved
+by programs; the solvers give all official targets (`tests/suites/test_bbh_practice.py`), and no row is an official
+question.
 
 **Loop.** `tests/proof/bbh.yaml`, one round by the product's own `improve`, once for each seed of all that it draws and
 trains: the failures of the base on the `dev` half of the official questions, their causes, rows that look like them,
@@ -34,6 +35,27 @@ gets at best. **Intervals** (95%): over samples (seeds pooled, clustered by ques
 claim holds where both exclude what it denies."""
 
 
+SETTINGS = """\
+## What was tried before
+
+The settings were looked for on the `dev` half with the rows of seed 1 (4,800 rows, half of them replayed, LoRA with r =
+alpha = 128, batches of 16; accuracy on `dev`):
+
+| passes, learning rate | boolean_expressions | dyck_languages | navigate | object_counting | web_of_lies |
+|---|---|---|---|---|---|
+| base | .862 | .746 | .565 | .000 | .000 |
+| 1, 7e-4 | .862 | .678 | .435 | .040 | .943 |
+| 1, 1.5e-3 | .821 | .712 | .500 | .145 | .992 |
+| **2, 1e-3** | .846 | .712 | .427 | .339 | .992 |
+
+The whole proof was first run with the third line: the weak tasks rose on the sealed half by .354 (.300 to .407), web
+of lies by .951, object counting by .143, and the loop rejected all three rounds. What costs rounds is navigate: a
+model of this size only learns its commoner answer, and which answer it gives beyond that changes with every training.
+One design gave nothing before that: a base that saw web of lies in 6% and object counting in 11% of its rows stood at
+.475 and .379 on `dev`; 3,000 aimed rows twice took them to .525 and .395: what a model of this size lacks as a skill,
+a LoRA does not give it in minutes. Word sorting stayed at nothing from 8% of the rows."""
+
+
 def lines(found: Sequence[Told], samples: Mapping[str, Sample]) -> Iterator[str]:
     """Yield the page."""
     yield INTRODUCTION
@@ -42,6 +64,8 @@ def lines(found: Sequence[Told], samples: Mapping[str, Sample]) -> Iterator[str]
     yield from _loop(found)
     yield from _decontamination(found, samples)
     yield from _cost(found)
+    yield ""
+    yield SETTINGS
 
 
 def weak_tasks(found: Told, samples: Mapping[str, Sample]) -> list[str]:
@@ -174,10 +198,13 @@ def _cost(found: Sequence[Told]) -> Iterator[str]:
     steps = list(dict.fromkeys(step for one in found for step in one.seconds))
     yield "## Cost"
     yield ""
-    yield "Seconds by step, beside other work on two cores; a step whose inputs seeds share was done once."
+    yield (
+        "Seconds by step, measured beside whatever else ran; evaluating 1,250 questions takes ten more. A step whose"
+        " inputs seeds share was done once."
+    )
     yield ""
-    yield f"| seed | {' | '.join(step.removeprefix('improve.') for step in steps)} | all, evaluations too |"
+    yield f"| seed | {' | '.join(step.removeprefix('improve.') for step in steps)} | sum |"
     yield f"|---{'|---' * len(steps)}|---|"
     for one in found:
         cells = [f"{one.seconds[step]:.0f}" if step in one.seconds else "-" for step in steps]
-        yield f"| {one.seed} | {' | '.join(cells)} | {one.round['cost'].get('seconds', 0.0):.0f} |"
+        yield f"| {one.seed} | {' | '.join(cells)} | {sum(one.seconds.values()):.0f} |"
