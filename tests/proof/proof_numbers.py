@@ -55,6 +55,10 @@ class Figure:
         """Return whether both intervals lie above `bound`."""
         return min(self.low, self.seeds_low) > bound
 
+    def below(self, bound: float) -> bool:
+        """Return whether both intervals lie below `bound`."""
+        return max(self.high, self.seeds_high) < bound
+
 
 def mean(column: Column, origins: Sequence[str]) -> Figure:
     """Return the mean score."""
