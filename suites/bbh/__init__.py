@@ -29,8 +29,8 @@ final full stop of that line, or the whole answer stripped. lm-eval differs in t
 Rows come from the official files (`bbh/TASK.json`) or the hub's `SaylorTwift/bbh`; shots from the official
 `bbh/cot-prompts/TASK.txt`, or else from the task files of an installed lm-eval.
 
-Without shots (`0shot`, and `small` for five of the six tasks that have training rows, `practice/`) a prompt is `Q: ..\\nA:`
-alone and the answer one line: for models too small to learn from shots.
+Without shots (`0shot`, and `small` for five of the six tasks that have training rows, `practice/`) a prompt is
+`Q: ..\\nA:` alone and the answer one line: for models too small to learn from shots.
 
 What it does not do: no partial credit, no judging of the reasoning.
 """

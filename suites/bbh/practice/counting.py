@@ -17,9 +17,9 @@ OFTEN = (1,) * 25 + (2,) * 4 + (3,) * 3 + (4,) * 2 + (5,)
 STRANGERS = (0, 0, 1, 2, 3)
 """Things of other kinds among them."""
 WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen twenty"
-).split()  # fmt: skip
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
 MOST = len(WORDS) - 1
 ASKED = re.compile(r"I have (.*)\. How many (.*) do I have\?")
 
