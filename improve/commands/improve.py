@@ -44,6 +44,7 @@ def run(
     from rich.markup import escape
 
     from harness.cli import rounds
+    from harness.cli.show import db_option
     from improve.loop import improve
 
     def tell(line: str) -> None:
@@ -57,5 +58,5 @@ def run(
         emit(shown)
     rounds.show(console, loaded.loop, shown)
     if ended.rounds and ended.rounds[-1].candidate:
-        console.print(f"[dim]next:[/] harness why {escape(loaded.loop)}")
+        console.print(f"[dim]next:[/] harness why {escape(loaded.loop)}{escape(db_option(database))}")
     return ended.exit_code
