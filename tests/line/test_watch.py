@@ -91,10 +91,13 @@ def test_a_training_and_a_watch_side_by_side(tmp_path: Path, started: list[subpr
     started += [watching, training]
     assert training.wait(timeout=120) == 0
     until(lambda: rows(db, "SELECT 1 FROM checkpoints WHERE step = 8"))
+    lines: list[dict[str, Any]] = []
+    assert watching.stdout
+    while not lines or lines[-1]["step"] != 8:  # what is stored is printed next
+        lines.append(json.loads(watching.stdout.readline()))
     watching.send_signal(signal.SIGINT)
     stdout, stderr = watching.communicate(timeout=60)
-    assert watching.returncode == 130 and "Traceback" not in stderr, stderr
-    lines = [json.loads(line) for line in stdout.splitlines()]
+    assert watching.returncode == 130 and "Traceback" not in stderr and stdout == "", stderr
     steps = [one["step"] for one in lines]
     assert steps == sorted(set(steps)) and {6, 8} <= set(steps) <= {2, 4, 6, 8}
     assert all(one["outcome"] == "FAIL" and one["scores"]["primer"]["n"] == 10 for one in lines)
