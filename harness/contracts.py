@@ -267,6 +267,8 @@ class Step(ABC):
     """What it makes."""
     takes: ClassVar[tuple[ArtifactKind, ...]] = ("dataset",)
     """What a recipe hands it: the newest artifact of each kind, of datasets all that are at hand."""
+    works_on: ClassVar[tuple[str, ...]] = ("float",)
+    """Forms of a model that it takes (`workbench.candidate.form_of`): `float`, `int4`, `gguf`, `archive`."""
     seeded: ClassVar[bool] = False
     """Whether `seed` is among its parameters: every round of a loop draws anew."""
     alone: ClassVar[bool] = False

@@ -37,8 +37,7 @@ from harness.runner.place import check_room, locked
 from harness.store import Database, gates
 from harness.store import rounds as rows
 from harness.types import Outcome, Round
-from harness.workbench import BudgetSpent, Workbench
-from improve import candidate
+from harness.workbench import BudgetSpent, Workbench, candidate
 from improve.recipe import MAY_CHANGE, Loaded
 from improve.round import Lap, Standing, Stop
 

@@ -20,7 +20,7 @@ the round's candidate. A recipe that cannot work is refused before anything is p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from harness.errors import UsageError, nearest
 from harness.gate import policy
 from harness.gate.budget import policy_digest
 from harness.hashing import digest
+from harness.workbench.chain import Stage, stages
 
 SHIPPED = Path(__file__).with_name("recipes")
 KINDS = ("usd", "tokens", "seconds", "gpu_minutes")
@@ -72,14 +73,6 @@ class Teacher(Strict):
     """`--set key=value`."""
     usd_per_prompt_token: float = Field(default=0.0, ge=0)
     usd_per_token: float = Field(default=0.0, ge=0)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of a recipe."""
-
-    name: str
-    parameters: Mapping[str, Any]
 
 
 class Recipe(Strict):
@@ -125,8 +118,7 @@ class Recipe(Strict):
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The steps in order."""
-        pairs = [(one, None) if isinstance(one, str) else next(iter(one.items())) for one in self.steps]
-        return tuple(Stage(name, parameters or {}) for name, parameters in pairs)
+        return stages(self.steps)
 
     @property
     def digest(self) -> str:

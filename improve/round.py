@@ -7,7 +7,7 @@ when rows were made these are the round's own and those that accepted rounds beg
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,16 @@ from harness.store import Database, artifacts
 from harness.store import rounds as rows
 from harness.store.rows import now
 from harness.types import Artifact, Outcome, Verdict
+from harness.workbench import candidate, clean
+from harness.workbench.chain import AtHand
 from harness.workbench.shelf import folder_of
-from improve import aim, candidate, curation, learning
+from improve import aim, learning
 from improve.curation import kept_out
 from improve.curation import rows as dataset
 
 if TYPE_CHECKING:
+    from harness.workbench.chain import Stage
     from improve.loop import Loop
-    from improve.recipe import Stage
 
 
 class Stop(Exception):
@@ -64,25 +66,6 @@ class Standing:
         return Standing(**own)
 
 
-@dataclass
-class AtHand:
-    """What the next step may take."""
-
-    newest: dict[str, Artifact]
-    datasets: list[Artifact] = field(default_factory=list)
-    taught: tuple[Artifact, ...] = ()
-
-    def inputs(self, kinds: tuple[str, ...]) -> list[Artifact]:
-        """Return the inputs of a step."""
-        return [one for kind in kinds for one in (self.datasets if kind == "dataset" else [self.newest[kind]])]
-
-    def add(self, made: Artifact, of_datasets: bool) -> None:
-        """Take what a step made, in place of the datasets that it was made of."""
-        self.newest[made.kind] = made
-        if made.kind == "dataset":
-            self.datasets = [made] if of_datasets else [made, *(self.datasets or self.taught)]
-
-
 class Lap:
     """One round of a loop."""
 
@@ -118,16 +101,16 @@ class Lap:
 
     def made(self, report: Artifact) -> Artifact:
         """Return the candidate, the last artifact of the recipe's chain."""
-        hand = AtHand({"report": report, "model": self.loop.base}, taught=self.before.taught)
+        hand = AtHand({"report": [report], "model": [self.loop.base]}, self.database.folder, taught=self.before.taught)
         ids: list[str] = []
         for stage in self.recipe.stages:
             step = registry.step(stage.name)
             self.bench.budget.check("seconds")
             booked, started = self.bench.budget.spent.get("seconds", 0.0), time.monotonic()
-            made = self.bench.make(stage.name, hand.inputs(step.takes), self.parameters(stage))
+            made = self.bench.make(stage.name, hand.inputs(step), self.parameters(stage))
             own = time.monotonic() - started - (self.bench.budget.spent.get("seconds", 0.0) - booked)
             self.loop.book(max(0.0, own))
-            hand.add(made, "dataset" in step.takes)
+            hand.add(made, step)
             ids.append(made.id)
             self.note(artifacts=ids)
             self.loop.tell(f"  {stage.name}: {self.told(made)}")
@@ -144,7 +127,7 @@ class Lap:
             given["seed"] = int(given.get("seed", self.recipe.seed)) + self.number - 1
         if (replay := str(given.get("replay") or "")).endswith(".jsonl"):
             given["replay_sha256"] = file_sha256(Path(replay).expanduser())
-        if stage.name == curation.DECONTAMINATE:
+        if stage.name == clean.DECONTAMINATE:
             folder = data.folder(given.get("data") or self.recipe.data)
             given["data"] = str(folder) if folder else None
             here = kept_out.suites_here(folder)

@@ -17,8 +17,9 @@ from harness import data, registry
 from harness.contracts import Step
 from harness.errors import HarnessError, UsageError, nearest
 from harness.gate import policy as policies
-from improve.curation import DECONTAMINATE, require
-from improve.recipe import KINDS, Loaded, Recipe, Stage
+from harness.workbench.chain import Stage
+from harness.workbench.clean import DECONTAMINATE, require
+from improve.recipe import KINDS, Loaded, Recipe
 
 MIX = "improve.mix"
 TRAINED = ("hf", "tiny", "vllm")

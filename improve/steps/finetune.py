@@ -23,7 +23,7 @@ from harness.config import validate
 from harness.contracts import Step, StepContext
 from harness.models.hf.codec import Codec
 from harness.types import Artifact
-from harness.workbench import record
+from harness.workbench import candidate, record
 from improve.training import base as bases
 from improve.training import rows
 from improve.training.parameters import Finetune
@@ -63,7 +63,7 @@ class Finetuning(Step):
         wanted = validate(dict(parameters), Finetune, where="improve.finetune")
         dataset = bases.one(inputs, "dataset", "improve.finetune")
         assert dataset is not None
-        place = bases.locate(bases.one(inputs, "model", "improve.finetune", needed=False), wanted.model)
+        place = candidate.locate(bases.one(inputs, "model", "improve.finetune", needed=False), wanted.model)
         where = bases.device(wanted)
         given = rows.read(Path(dataset.path))
         context.progress(0.0, f"{len(given)} rows")

@@ -26,7 +26,7 @@ from harness.contracts import Step, StepContext
 from harness.errors import InfrastructureError, MissingPackage, UsageError
 from harness.models.hf.loading import HFSettings, load
 from harness.types import Artifact
-from harness.workbench import record
+from harness.workbench import candidate, record
 from improve.training import base as bases
 from improve.training import rows
 from improve.training.agreement import NATS, OTHER, Agreement, agreement
@@ -58,7 +58,7 @@ class Merging(Step):
         folder, told = Path(adapter.path), record.read(Path(adapter.path))
         given = bases.one(inputs, "model", "improve.merge", needed=False)
         spec = wanted.model or ("" if given else str(told.get("base", {}).get("name", "")))
-        place = bases.locate(given, spec)
+        place = candidate.locate(given, spec)
         probes = _probes(folder, bases.one(inputs, "dataset", "improve.merge", needed=False))[: wanted.prompts]
         started = time.monotonic()
         merged, digest = _merge(place, folder, wanted, told, context.scratch / "merged")

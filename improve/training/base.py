@@ -13,10 +13,8 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from harness import registry
 from harness.errors import MissingPackage, UsageError
 from harness.models.hf.loading import HFSettings, Loaded
 from harness.models.hf.loading import load as load_hf
@@ -44,31 +42,6 @@ def one(inputs: Sequence[Artifact], kind: str, step: str, needed: bool = True) -
         given = ", ".join(artifact.kind for artifact in inputs) or "nothing"
         raise UsageError(f"{step} was given {given}", f"exactly one {kind}", "look at the inputs in the recipe")
     return found[0] if found else None
-
-
-def locate(artifact: Artifact | None, spec: str) -> str:
-    """Return the folder or hub name of a base: of the artifact, else of a model spec.
-
-    Raises:
-        UsageError: both, neither, or a model that is no Hugging Face one.
-    """
-    if artifact is not None and spec:
-        what = f"two bases: the artifact {artifact.id!r} and model: {spec!r}"
-        raise UsageError(what, "one of them", "leave model: out, or the artifact")
-    if artifact is not None:
-        return str(Path(artifact.path).absolute()) if Path(artifact.path).is_dir() else artifact.path
-    if not spec:
-        raise UsageError("no base model", "a model artifact, or a spec", "add model: hf:org/name")
-    prefix, locator = registry.split_spec(spec) if not Path(spec).is_dir() else ("hf", spec)
-    if prefix == "tiny":
-        from harness.models import tiny
-
-        return str(tiny.folder().absolute())
-    if prefix != "hf":
-        raise UsageError(
-            f"{spec!r} cannot be trained on", "hf:org/name, hf:FOLDER or tiny", "name its original weights"
-        )
-    return str(Path(locator).absolute()) if Path(locator).is_dir() else locator
 
 
 def device(parameters: Finetune) -> Device:

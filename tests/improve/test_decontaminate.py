@@ -13,7 +13,7 @@ from planted_copies import PROSE, planted
 from harness import registry
 from harness.dice import Dice
 from harness.errors import MissingData, UsageError
-from improve import curation
+from harness.workbench import clean
 from improve.curation import kept_out
 from improve.curation.kept_out import Item
 
@@ -137,8 +137,8 @@ def test_a_suite_that_is_named_must_be_there(place: Path, monkeypatch: pytest.Mo
 
 def test_no_recipe_trains_without_decontamination() -> None:
     good = ["improve.generate", "improve.verify", "improve.mix", "improve.decontaminate", "improve.dedup"]
-    curation.require([*good, "improve.finetune", "improve.merge"])
-    curation.require([])
+    clean.require([*good, "improve.finetune", "improve.merge"])
+    clean.require([])
     for bad in (
         ["improve.finetune"],
         ["improve.generate", "improve.finetune"],
@@ -147,9 +147,9 @@ def test_no_recipe_trains_without_decontamination() -> None:
         [*good, "improve.finetune", "improve.generate", "improve.finetune"],
     ):
         with pytest.raises(UsageError, match=r"improve\.finetune"):
-            curation.require(bad)
+            clean.require(bad)
     with pytest.raises(UsageError, match="no step named"):
-        curation.require(["improve.finetun"])
+        clean.require(["improve.finetun"])
 
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

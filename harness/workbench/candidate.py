@@ -1,4 +1,4 @@
-"""The models of a loop: the base as an artifact, the spec by which a candidate is opened, its evaluation in a child.
+"""Models of loops and recipes: the base as an artifact, the spec that opens a candidate, its evaluation in a child.
 
     base = adopt(database, "tiny", {})                       -> Artifact("model", path=results/models/tiny-.., ..)
     spec_of(candidate folder, "tiny")                        -> "gguf:results/artifacts/model/4c1d../model.gguf"
@@ -15,6 +15,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -25,8 +26,10 @@ from harness.hashing import digest, folder_sha256
 from harness.store import Database, artifacts
 from harness.types import Artifact
 from harness.workbench.leash import Leashed
-from improve.training.base import locate
 
+Form = Literal["float", "int4", "gguf", "archive"]
+INT4 = "int4"
+"""Folder of the packed weights, in that of the float weights they were rounded from."""
 OF_TINY = ("seed", "steps", "suite", "format")
 """Settings of `tiny` that say which one it is; the others are its engine's."""
 
@@ -58,12 +61,48 @@ def base_place(spec: str, settings: Mapping[str, str]) -> str:
     return locate(None, f"hf:{locator}" if prefix == "vllm" else spec)
 
 
+def locate(artifact: Artifact | None, spec: str) -> str:
+    """Return the folder or hub name of a base: of the artifact, else of a model spec.
+
+    Raises:
+        UsageError: both, neither, or a model that is no Hugging Face one.
+    """
+    if artifact is not None and spec:
+        what = f"two bases: the artifact {artifact.id!r} and model: {spec!r}"
+        raise UsageError(what, "one of them", "leave model: out, or the artifact")
+    if artifact is not None:
+        return str(Path(artifact.path).absolute()) if Path(artifact.path).is_dir() else artifact.path
+    if not spec:
+        raise UsageError("no base model", "a model artifact, or a spec", "add model: hf:org/name")
+    prefix, locator = registry.split_spec(spec) if not Path(spec).is_dir() else ("hf", spec)
+    if prefix == "tiny":
+        from harness.models import tiny
+
+        return str(tiny.folder().absolute())
+    if prefix != "hf":
+        raise UsageError(
+            f"{spec!r} cannot be trained on", "hf:org/name, hf:FOLDER or tiny", "name its original weights"
+        )
+    return str(Path(locator).absolute()) if Path(locator).is_dir() else locator
+
+
+def form_of(folder: Path) -> Form:
+    """Return the form of a model's folder: `archive` (packed without loss), `gguf`, `int4` (weights packed to 4 bits,
+    with the float weights beside them) or `float` (what transformers trains on)."""
+    if any(folder.glob("*.zst")):
+        return "archive"
+    if any(folder.glob("*.gguf")):
+        return "gguf"
+    return "int4" if (folder / INT4).is_dir() else "float"
+
+
 def spec_of(folder: Path, base: str) -> str:
-    """Return the spec that opens a candidate: its GGUF where there is one, else as the base was opened."""
+    """Return the spec that opens a candidate: its GGUF, its packed weights, else its weights as the base was opened."""
     if gguf := sorted(folder.glob("*.gguf")):
         return f"gguf:{gguf[0]}"
+    place = folder / INT4 if form_of(folder) == "int4" else folder
     prefix = registry.split_spec(base)[0]
-    return f"{prefix if prefix == 'vllm' else 'hf'}:{folder}"
+    return f"{prefix if prefix == 'vllm' else 'hf'}:{place}"
 
 
 def settings_of(base: str, settings: Mapping[str, str]) -> dict[str, str]:
