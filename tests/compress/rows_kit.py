@@ -1,0 +1,45 @@
+"""What tests of rows and recovery share: a context that remembers, and datasets on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from compress import rows
+from harness.contracts import StepContext
+from harness.hashing import digest
+from harness.models.threads import wait_politely
+from harness.types import Artifact, Completion, Fault, Request
+
+# Before torch is loaded: beside other jobs, threads that spin made a training a hundred times slower.
+wait_politely(os.environ)
+
+
+class Remembering(StepContext):
+    """Keeps what a step reports."""
+
+    def __init__(self, scratch: Path, cache: Path | None = None) -> None:
+        scratch.mkdir(parents=True)
+        self.scratch, self.cache = scratch, cache
+        self.spent: list[tuple[str, float]] = []
+        self.points: list[tuple[int, dict[str, float]]] = []
+        self.notes: list[tuple[float, str]] = []
+
+    def ask(self, model: str, requests: Sequence[Request]) -> list[Completion | Fault]:
+        raise NotImplementedError
+
+    def spend(self, what: str, amount: float) -> None:
+        self.spent.append((what, amount))
+
+    def progress(self, done: float, note: str = "") -> None:
+        self.notes.append((done, note))
+
+    def measure(self, step: int, values: Mapping[str, float]) -> None:
+        self.points.append((step, dict(values)))
+
+
+def dataset(folder: Path, lines: Sequence[Mapping[str, Any]]) -> Artifact:
+    named = [{"id": rows.row_id(line), **line} for line in lines]
+    return Artifact(folder.name, "dataset", str(rows.write(folder, "test", named, len(lines))), digest(list(lines)))
