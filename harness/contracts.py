@@ -281,6 +281,13 @@ class Step(ABC):
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Raise UsageError for parameters that cannot be right, before anything is paid for."""
 
+    def foresee(
+        self, config: Mapping[str, Any], folder: Path | None, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the config.json of what it would make of a model with this one (its `folder`, where that is known),
+        or raise UsageError where it cannot work on such a model."""
+        return config
+
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
         """Return what it will take at most, by kind (`calls`, `tokens` with `prompt_tokens` of them, `steps`, `rows`
         made); `.._a_row` for each row that it is handed. Nothing where nobody can say."""

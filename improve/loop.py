@@ -19,22 +19,17 @@ budget. It ends:
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config import GRADES
 from harness.errors import HarnessError, InfrastructureError, UsageError
 from harness.gate import budget as looking
-from harness.gate import check
-from harness.gate.judge import Terms, evaluation, judge
+from harness.gate import candidates, check
+from harness.gate.judge import Terms
 from harness.gate.policy import Policy
-from harness.report import document
 from harness.runner.place import check_room, locked
-from harness.store import Database, gates
+from harness.store import Database
 from harness.store import rounds as rows
 from harness.types import Outcome, Round
 from harness.workbench import BudgetSpent, Workbench, candidate
@@ -157,28 +152,9 @@ class Loop:
 
     def evaluated(self, spec: str, settings: dict[str, str], named: str) -> str:
         """Return the run of a model on the policy's suites, both splits; its seconds are booked, and end it."""
-        self.bench.budget.check("seconds")
-        config = evaluation(self.policy, spec, settings, self.recipe.data)
-        config = config.model_copy(update={"name": named, "split": "all"})
-        log, left = self.folder / f"{named or 'base'}.log", self.bench.budget.left("seconds")
-        started, run_id = time.monotonic(), ""
-        with suppress(subprocess.TimeoutExpired):
-            try:
-                run_id = candidate.evaluate(self.database, config, log, self.quiet, left)
-            finally:
-                self.book(time.monotonic() - started)
-        if not run_id:
-            self.bench.budget.check("seconds")
-        for suite, part in document(self.database, run_id, GRADES)["suites"].items():
-            self.tell(f"  {suite}: {part['score']:.4f} ({part['low']:.3f} to {part['high']:.3f}), both splits")
-        return run_id
-
-    def book(self, seconds: float) -> None:
-        """Book seconds of the loop's own; the next check refuses where they pass the cap."""
-        try:
-            self.bench.budget.spend("loop", "seconds", seconds)
-        except BudgetSpent:
-            return
+        log = self.folder / f"{named or 'base'}.log"
+        data = self.recipe.data
+        return candidates.evaluated(self.bench, self.policy, spec, settings, data, named, log, self.quiet, self.tell)
 
     @property
     def folder(self) -> Path:
@@ -187,9 +163,4 @@ class Loop:
 
     def judged(self, run_id: str) -> tuple[str, Outcome]:
         """Return the gate's verdict on the sealed samples of a run; what was judged before is not looked at again."""
-        digest = looking.policy_digest(self.policy)
-        for row in gates.latest(self.database, 1, candidate=run_id, loop=self.name, policy_digest=digest):
-            return str(row["gate_id"]), row["outcome"]
-        found = judge(self.database, self.terms, run_id, "test", sealed=True, loop=self.name).verdict
-        self.tell(f"gate: {found.outcome}")
-        return found.id, found.outcome
+        return candidates.judged(self.database, self.terms, run_id, self.name, self.tell)

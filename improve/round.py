@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import data, registry
 from harness.compare.pairs import paired
+from harness.failures import learning
 from harness.gate.accept import accept
 from harness.hashing import file_sha256
 from harness.store import Database, artifacts
@@ -22,7 +23,7 @@ from harness.types import Artifact, Outcome, Verdict
 from harness.workbench import candidate, clean
 from harness.workbench.chain import AtHand
 from harness.workbench.shelf import folder_of
-from improve import aim, learning
+from improve import aim
 from improve.curation import kept_out
 from improve.curation import rows as dataset
 
@@ -81,7 +82,8 @@ class Lap:
             gate_before=before.gate_id, verdict_before=before.outcome, spent_before=dict(self.bench.budget.spent),
         )  # fmt: skip
         self.loop.tell(f"round {self.number}: the gate says {before.outcome} of {before.model}")
-        report = learning.learn(self.database, self.loop.name, before.run_id, before.artifact, self.recipe.failures)
+        told = self.recipe.failures.model_dump()
+        report = learning.learn(self.database, self.loop.name, before.run_id, before.artifact, **told)
         causes = learning.causes_of(folder_of(self.database, report))
         self.note(report=report.id, causes=causes)
         for cause in causes.values():
@@ -109,7 +111,7 @@ class Lap:
             booked, started = self.bench.budget.spent.get("seconds", 0.0), time.monotonic()
             made = self.bench.make(stage.name, hand.inputs(step), self.parameters(stage))
             own = time.monotonic() - started - (self.bench.budget.spent.get("seconds", 0.0) - booked)
-            self.loop.book(max(0.0, own))
+            self.bench.book(max(0.0, own))
             hand.add(made, step)
             ids.append(made.id)
             self.note(artifacts=ids)

@@ -67,6 +67,11 @@ class Workbench:
             log = folder / "log.txt"
             return self._done(key) or self._do(name, step, key, [self._placed(one) for one in inputs], parameters, log)
 
+    def book(self, seconds: float) -> None:
+        """Book seconds of the loop's own; the next check refuses where they pass the cap."""
+        with suppress(BudgetSpent):
+            self.budget.spend("loop", "seconds", seconds)
+
     def _done(self, key: str) -> Artifact | None:
         """Return what a step made when it was done before, if it is there still."""
         found = artifacts.done(self.database, key)

@@ -78,14 +78,22 @@ def _place(output: Path, place: Path) -> None:
     try:
         waiting.mkdir(mode=0o755)
         if output.is_dir():
-            shutil.copytree(output, waiting, dirs_exist_ok=True)
+            shutil.copytree(output, waiting, dirs_exist_ok=True, copy_function=_linked)
         else:
-            shutil.copy2(output, waiting / output.name)
+            _linked(output, waiting / output.name)
         waiting.chmod(0o755)
         waiting.rename(place)
     except BaseException:
         shutil.rmtree(waiting, ignore_errors=True)
         raise
+
+
+def _linked(source: Path | str, target: Path | str) -> None:
+    """Link a file where the file system can, else copy it: weights need their room once."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _write(path: Path, artifact: Artifact) -> None:

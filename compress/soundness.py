@@ -1,0 +1,153 @@
+"""What is wrong with a recipe, or with a model for it, that can be found before work starts.
+
+    foreseen = check(load("quickstart"), "tiny", {})      -> (Foreseen("gradual", {"intermediate_size": 256, ..}), ..)
+    UsageError: quickstart.yaml: stages: compress.prune: no width of 384 channels is a multiple of 256 below 512 ..
+
+Names, parameters, order, decontamination, policy, budget; then the shapes: each step says what it would make of a
+model with this config.json (`Step.foresee`), and the next one is asked about that. Cost: the suites and steps that are
+named are imported; no weights are read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compress.recipe import Group, Loaded, Recipe
+from harness import data, registry
+from harness.contracts import Suite
+from harness.errors import HarnessError, UsageError, nearest
+from harness.gate import policy as policies
+from harness.workbench import candidate
+from harness.workbench.clean import DECONTAMINATE, require
+
+DRAW = "compress.draw"
+KINDS = ("usd", "tokens", "seconds", "gpu_minutes")
+"""What a budget may cap."""
+WEIGHTS = ("hf", "tiny", "vllm")
+"""Prefixes of models whose float weights lie somewhere."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """A stage and what it would make."""
+
+    label: str
+    config: Mapping[str, Any]
+    """The config.json after it; empty where the model's is not at hand."""
+
+
+def check(loaded: Loaded, model: str, settings: Mapping[str, str]) -> tuple[Foreseen, ...]:
+    """Return what every stage would make.
+
+    Raises:
+        UsageError: names the file and the key; says what to do.
+    """
+    recipe, where = loaded.recipe, str(loaded.path)
+    with _named("the model"):
+        prefix, _ = registry.split_spec(model)
+        if prefix not in WEIGHTS:
+            what = f"{model!r} is no float weights: what was rounded is not rounded again"
+            raise UsageError(what, "hf:org/name, a folder with config.json, or tiny", "name its original weights")
+        place = candidate.base_place(model, settings)
+    with _named(f"{where}: stages"):
+        _names(recipe)
+        _order(recipe.groups)
+    with _named(f"{where}: training"):
+        _training(loaded)
+    with _named(f"{where}: policy"):
+        for name in policies.load(loaded.policy).suites:
+            registry.suite(name)
+    with _named(f"{where}: data"):
+        if recipe.data is not None:
+            data.folder(recipe.data)
+    with _named(f"{where}: budget"):
+        for what, cap in recipe.budget.items():
+            if what not in KINDS:
+                raise UsageError(f"nothing is counted in {what!r}", nearest(what, KINDS), "mend the key")
+            if not 0 < cap < math.inf:
+                raise UsageError(f"{what}: a cap of {cap!r}", "a number above 0; no cap: no key", "mend it")
+    with _named(f"{where}: stages"):
+        return tuple(_foreseen(recipe.groups, place))
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Let errors name the file and the key."""
+    try:
+        yield
+    except UsageError as error:
+        error.what = f"{where}: {error.what}"
+        raise
+
+
+def _names(recipe: Recipe) -> None:
+    for group in recipe.groups:
+        for place, stage in enumerate(group.steps):
+            step = registry.step(stage.name)
+            given = dict(stage.parameters)
+            if group.share is not None and place == 0:
+                if "share" in given:
+                    what = f"{group.label}: {stage.name} is told a share, and the group has one"
+                    raise UsageError(what, "the group's alone", f"take share: out of {stage.name}")
+                given["share"] = group.share
+            with _named(stage.name):
+                step.check(given)
+    require([DRAW, DECONTAMINATE, *(stage.name for group in recipe.groups for stage in group.steps)])
+
+
+def _order(groups: tuple[Group, ...]) -> None:
+    for group in groups:
+        at_hand = {"model", "dataset", "report"}
+        for stage in group.steps:
+            step = registry.step(stage.name)
+            if lacking := [kind for kind in step.takes if kind not in at_hand]:
+                what = f"{group.label}: {stage.name} takes a {lacking[0]}, and no step before it makes one"
+                raise UsageError(what, f"at hand: {', '.join(sorted(at_hand))}", "mend the order")
+            at_hand.add(step.kind)
+        last = group.steps[-1]
+        if registry.step(last.name).kind != "model":
+            what = f"{group.label}: its last step, {last.name}, makes a {registry.step(last.name).kind}"
+            raise UsageError(what, "a model: what is measured and judged", "add - compress.recover, or improve.merge")
+
+
+def _training(loaded: Loaded) -> None:
+    told = loaded.recipe.training
+    if told.file and not loaded.file.is_file():
+        raise UsageError(f"no file {str(loaded.file)!r}", "lines of JSON: rows to calibrate on", "mend `file`")
+    if told.suite and type(suite := registry.suite(told.suite)).practice is Suite.practice:
+        what = f"the suite {suite.name!r} makes no practice rows, and its samples never calibrate"
+        raise UsageError(what, "a procedural suite (primer), or a file of rows", "type: file: rows.jsonl")
+
+
+def _foreseen(groups: tuple[Group, ...], place: str) -> Iterator[Foreseen]:
+    folder = Path(place) if (Path(place) / "config.json").is_file() else None
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) if folder else _of_hub(place)
+    for group in groups:
+        for at, stage in enumerate(group.steps):
+            given = dict(stage.parameters)
+            if group.share is not None and at == 0:
+                given["share"] = group.share
+            if config:
+                with _named(f"{group.label}: {stage.name}" if len(group.steps) > 1 else stage.name):
+                    config = dict(registry.step(stage.name).foresee(config, folder, given))
+        yield Foreseen(group.label, config)
+
+
+def _of_hub(place: str) -> dict[str, Any]:
+    """Return the config of a model of the hub, as transformers finds it; empty where it is not known yet (`tiny`)."""
+    if Path(place).is_absolute():
+        return {}
+    from transformers import AutoConfig
+
+    try:
+        found: dict[str, Any] = AutoConfig.from_pretrained(place).to_dict()
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        raise HarnessError(f"no config of {place!r}: {reason}", "a model of the hub", "check its name") from error
+    return found
