@@ -98,7 +98,7 @@ def _names(recipe: Recipe) -> None:
                 given["share"] = group.share
             with _named(stage.name):
                 step.check(given)
-    require([DRAW, DECONTAMINATE, *(stage.name for group in recipe.groups for stage in group.steps)])
+        require([DRAW, DECONTAMINATE, *(stage.name for stage in group.steps)])
 
 
 def _order(groups: tuple[Group, ...]) -> None:

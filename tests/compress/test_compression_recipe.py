@@ -1,0 +1,82 @@
+"""Recipes of compressions: what is read, what is refused before work starts, and how shares grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compress import soundness
+from compress.recipe import Group, Recipe, load
+from harness.errors import UsageError
+
+GATES = {"version": 1, "suites": {"primer": {"non_inferiority": {"margin": 0.1}}}}
+RECIPE: dict[str, Any] = {"policy": "gates.yaml", "training": {"suite": "primer"}, "stages": ["compress.gguf"]}
+
+
+def write(folder: Path, **changes: Any) -> str:
+    (folder / "gates.yaml").write_text(yaml.safe_dump(GATES))
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump({**RECIPE, **changes}))
+    return str(path)
+
+
+def refused(folder: Path, model: str = "tiny", **changes: Any) -> str:
+    with pytest.raises(UsageError) as error:
+        soundness.check(load(write(folder, **changes)), model, {})
+    return f"{error.value.what} / {error.value.expected} / {error.value.next}"
+
+
+def test_stages_are_steps_or_groups(tmp_path: Path) -> None:
+    gradual = {"share": 0.5, "increments": 2, "steps": [{"compress.prune": {"method": "channels"}}, "compress.recover"]}
+    found = load(write(tmp_path, stages=["compress.awq", {"slow": gradual}, {"mend": ["compress.recover"]}])).recipe
+    assert [(one.label, len(one.steps), one.share) for one in found.groups] == [
+        ("compress.awq", 1, None), ("slow", 2, 0.5), ("mend", 1, None),
+    ]  # fmt: skip
+    assert found.groups[1].steps[0].parameters == {"method": "channels"}
+
+
+@given(st.floats(0.01, 0.99), st.integers(1, 20))
+def test_shares_grow_by_the_cubic_schedule_and_end_at_the_share(share: float, increments: int) -> None:
+    shares = [one or 0.0 for one in Group("g", (), share, increments).shares()]
+    steps = [b - a for a, b in zip([0.0, *shares], shares, strict=False)]
+    assert len(shares) == increments and shares[-1] == pytest.approx(share)
+    assert all(step > 0 for step in steps) and steps == sorted(steps, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stages": ["compress.ggug"]}, "compress.gguf"),
+        ({"stages": [{"compress.gguf": {"qant": "Q5_K_M"}}]}, "quant"),
+        ({"stages": [{"mend": ["improve.finetune"]}]}, "a model"),
+        ({"stages": [{"mend": ["improve.merge"]}]}, "takes a adapter"),
+        ({"stages": [{"mend": [{"improve.generate": {"suite": "primer"}}, "compress.recover"]}]}, "no benchmark sample trains"),
+        ({"training": {"suite": "humaneval"}}, "makes no practice rows"),
+        ({"training": {"file": "rows.jsonl"}}, "rows.jsonl"),
+        ({"budget": {"euro": 3}}, "usd"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_work_starts(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    assert said in refused(tmp_path, **changes)
+
+
+@pytest.mark.parametrize("stages", [[{"a": []}], [{"a": 1, "b": 2}], [7], [{"a": {"share": 2, "steps": ["x"]}}], []])
+def test_stages_that_cannot_be_read(tmp_path: Path, stages: list[Any]) -> None:
+    with pytest.raises(UsageError):
+        load(write(tmp_path, stages=stages))
+
+
+def test_a_rounded_model_is_not_rounded_again(tmp_path: Path) -> None:
+    assert "its original weights" in refused(tmp_path, model="gguf:model.gguf")
+
+
+def test_the_name_is_the_files_and_the_models(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path))
+    assert loaded.named("tiny") == "small-tiny" and loaded.named("hf:org/Some Model") == "small-Some-Model"
+    assert load(write(tmp_path), "mine").named("tiny") == "mine"
+    assert Recipe.model_validate({**RECIPE, "budget": {"usd": 1}}).digest == Recipe.model_validate(RECIPE).digest
