@@ -1,0 +1,88 @@
+"""The table of a compression: what each stage cost, what broke first, nothing measured is nothing shown."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import compression_kit as kit
+import pytest
+from rich.console import Console
+
+from compress import scores, stage_table
+from harness.store import Database, stages
+
+TOLD: list[dict[str, Any]] = [
+    {"step": "gradual [red]38%\x1b[2J", "wrong": 6, "measures": kit.measures(3.0, 0.04)},
+    {"step": "compress.gguf", "wrong": 8, "measures": kit.measures(0.75, 0.06, speed=81.0)},
+    {"step": "compress.prune", "wrong": 60, "measures": kit.measures(0.5, 2.5), "kept": False},
+]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    made = Database(tmp_path_factory.mktemp("stages") / "h.duckdb")
+    kit.compression(made, "small", TOLD, {"wrong": 4, "measures": kit.measures(12.0)}, outcome="undone")
+    return made
+
+
+def printed(rows: list[dict[str, Any]], base: dict[str, Any]) -> str:
+    console = Console(width=200, record=True, file=io.StringIO(), highlight=False)
+    stage_table.show(console, rows, base)
+    return console.export_text()
+
+
+def test_the_document_is_what_the_issue_wants(database: Database) -> None:
+    shown = stage_table.document(*scores.compression(database, "small"))
+    assert json.loads(json.dumps(shown)) == shown and shown["outcome"] == "undone"
+    wanted = {"step", "artifact_id", "size_bytes", "kl_mean", "top1_agreement", "scores", "verdict", "kept"}
+    assert all(wanted <= set(stage) for stage in shown["stages"])
+    first, second, third = shown["stages"]
+    n = len(kit.SEALED)
+    score = first["scores"]["mmlu"]
+    assert score["n"] == n and score["score"] == pytest.approx(1 - 6 / n), "sealed samples alone"
+    assert score["low"] < score["score"] < score["high"] < 1
+    assert (first["broken"], first["mended"]) == (2, 0) and (second["broken"], second["mended"]) == (2, 0)
+    assert third["broken"] == 52 and third["kept"] is False and third["verdict"] == "FAIL"
+    assert (first["kl_mean"], first["kl_mean_before"]) == (0.04, 0.02)
+    assert shown["before"]["kl_mean"] is None and shown["before"]["size_bytes"] == 12 * kit.MIB
+
+
+def test_the_table_tells_every_price_and_escapes_names(database: Database) -> None:
+    text = printed(*scores.compression(database, "small"))
+    lines = text.splitlines()
+    assert "1 gradual [red]38%\\x1b[2J" in text and "\x1b" not in text
+    (gguf,) = (line for line in lines if line.startswith("2 compress.gguf"))
+    assert gguf.split()[2:7] == ["0.75", "16.00", "0.0600", "0.0300", "97.0%"]
+    assert gguf.split()[-3:] == ["PASS", "yes", "24"]
+    (pruned,) = (line for line in lines if line.startswith("3 compress.prune"))
+    assert "rolled back" in pruned and "FAIL" in pruned
+    assert "broke first: 3 compress.prune: the gate refuses it" in text and "small: undone" in text
+
+
+def test_what_was_not_measured_is_not_a_zero(tmp_path: Path) -> None:
+    database = Database(tmp_path / "h.duckdb")
+    stages.start(database, "young", {}, "digest", "tiny")
+    stages.begin(database, "young", 1, step="compress.awq", parameters={})
+    rows, base = scores.compression(database, "young")
+    shown = stage_table.document(rows, base)
+    (stage,) = shown["stages"]
+    assert {stage[key] for key in ("size_bytes", "kl_mean", "broken", "verdict", "kept", "seconds")} == {None}
+    assert stage["scores"] == {} and shown["outcome"] is None and shown["broke_first"] is None
+    text = printed(rows, base)
+    assert "0.0" not in text and "it runs, or was killed" in text
+    assert printed(stages.rows(database, "young"), base), "rows as they are stored, without scores"
+    assert scores.compression(database, "nobody") == ([], {"scores": {}, "flips": {}})
+
+
+def test_a_stage_that_leaves_the_weights_asks_nothing_and_flips_nothing(database: Database) -> None:
+    assert scores.flips(database, "small-1", "small-1") == {"mmlu": {"broken": 0, "mended": 0}}
+
+
+def test_runs_that_cannot_be_compared_are_not_counted(tmp_path: Path) -> None:
+    database = Database(tmp_path / "h.duckdb")
+    kit.run(database, "raw", 3)
+    kit.run(database, "chat", 5, config={"prompt": "chat"})
+    assert scores.flips(database, "raw", "chat") == {}
