@@ -18,6 +18,7 @@ from typing import Any
 
 from harness import registry
 from harness.config import EvalConfig
+from harness.failures import learning
 from harness.hashing import fraction
 from harness.models.scripted import Scripted
 from harness.runner.evaluate import evaluate
@@ -26,8 +27,6 @@ from harness.store.rows import now
 from harness.types import Artifact, Check, Request, Sample, Verdict
 from harness.workbench import Workbench, keep
 from harness.workbench.shelf import folder_of
-from improve import learning
-from improve.recipe import Failures
 
 EVIL = "\x1b[2J\u202e [bold]<script>"
 SPEC = "scripted:why_world:teacher"
@@ -100,7 +99,7 @@ def build(folder: Path) -> Small:
     base = Artifact("ba5e" * 4, "model", str(folder), "d" * 64, (), {"base": "scripted:before"})
     artifacts.add(database, base)
     rounds.start(database, "mend", {"model": base.made_by["base"]}, "0" * 32, str(base.made_by["base"]))
-    report = learning.learn(database, "mend", runs[0], base, Failures(embedder="lsa", examples=4))
+    report = learning.learn(database, "mend", runs[0], base, embedder="lsa", examples=4)
     bench = Workbench(database, "mend", settings={SPEC: SETTINGS})
     told = {"run_before": runs[0], "gate_before": gate_ids[0], "model": "scripted:before", "verdict_before": "FAIL"}
     rounds.begin(database, "mend", 1, **told, spent_before={})
