@@ -55,7 +55,10 @@ def test_shares_grow_by_the_cubic_schedule_and_end_at_the_share(share: float, in
         ({"stages": [{"compress.gguf": {"qant": "Q5_K_M"}}]}, "quant"),
         ({"stages": [{"mend": ["improve.finetune"]}]}, "a model"),
         ({"stages": [{"mend": ["improve.merge"]}]}, "takes a adapter"),
-        ({"stages": [{"mend": [{"improve.generate": {"suite": "primer"}}, "compress.recover"]}]}, "no benchmark sample trains"),
+        (
+            {"stages": [{"mend": [{"improve.generate": {"suite": "primer"}}, "improve.finetune", "improve.merge"]}]},
+            "no benchmark sample trains",
+        ),
         ({"training": {"suite": "humaneval"}}, "makes no practice rows"),
         ({"training": {"file": "rows.jsonl"}}, "rows.jsonl"),
         ({"budget": {"euro": 3}}, "usd"),
