@@ -56,7 +56,17 @@ def test_shares_grow_by_the_cubic_schedule_and_end_at_the_share(share: float, in
         ({"stages": [{"mend": ["improve.finetune"]}]}, "a model"),
         ({"stages": [{"mend": ["improve.merge"]}]}, "takes a adapter"),
         (
-            {"stages": [{"mend": [{"improve.generate": {"suite": "primer"}}, "improve.finetune", "improve.merge"]}]},
+            {
+                "stages": [
+                    {
+                        "mend": [
+                            {"improve.generate": {"suite": "primer", "rows": 9}},
+                            "improve.finetune",
+                            "improve.merge",
+                        ]
+                    }
+                ]
+            },
             "no benchmark sample trains",
         ),
         ({"training": {"suite": "humaneval"}}, "makes no practice rows"),
