@@ -5,7 +5,7 @@
     failed_in(report folder)     -> {("primer", "9f.."), ..}         what a round aims at is found with these
 
     lost = broken(database, run_before, run_after)                   right before a stage, wrong after it
-    write(look(database, run_after, only=lost), folder, examples=100)
+    write(database, run_after, folder, only=lost)                    the report on these alone, in a folder of one's own
 
 The report is what `improve.generate` reads: of `harness.failures.report` the part without anything but `dev`. The same
 run gives the same report, however often a killed loop comes by. Causes are those of all failures of the run, whichever
@@ -54,17 +54,34 @@ def learn(
     Raises:
         UsageError: unknown embedder. InfrastructureError: no answer has a score.
     """
-    found = look(database, run_id, suites=suites, embedder=embedder, only=only)
     # In the loop's folder, which it has to itself: what a killed one left is removed here.
     folder = database.folder / "loops" / loop / "report"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write(found, folder, examples)
+    write(database, run_id, folder, suites=suites, embedder=embedder, examples=examples, only=only)
     by = {"step": "harness.failures", "run_id": run_id, "loop": loop, "examples": examples}
     try:
         return keep(database, folder, "report", (model.id,), by)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write(
+    database: Database,
+    run_id: str,
+    folder: Path,
+    *,
+    suites: Sequence[str] = (),
+    embedder: str = "auto",
+    examples: int = EXAMPLES,
+    only: Collection[Key] | None = None,
+) -> Path:
+    """Write the report into a folder, which may hold more than this, and return its file; raises as `learn`."""
+    found = look(database, run_id, suites=suites, embedder=embedder, only=only)
+    text = json.dumps(document(found, examples), ensure_ascii=True, indent=1, sort_keys=True)
+    path = folder / FILE
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
 
 
 def look(
@@ -112,14 +129,6 @@ def broken(database: Database, before: str, after: str, split: str = "dev") -> s
             raise UsageError(what, "the same samples, asked and scored alike", again)
         found |= {(pairs.suite, one) for one, sign in zip(pairs.ids, pairs.signs, strict=True) if sign < 0}
     return found
-
-
-def write(found: Analysis, folder: Path, examples: int = EXAMPLES) -> Path:
-    """Write the report into a folder, which may hold more than this, and return its file."""
-    text = json.dumps(document(found, examples), ensure_ascii=True, indent=1, sort_keys=True)
-    path = folder / FILE
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
 
 
 def document(found: Analysis, examples: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError, nearest
+from harness.failures import learning
 from harness.types import Artifact
 
 ASKED = "type: harness failures RUN --split dev --json"
@@ -91,7 +92,9 @@ def shares(sizes: Mapping[str, int], rows: int) -> dict[str, int]:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    files = [path] if path.is_file() else sorted(p for p in path.glob("*.json") if p.name != "artifact.json")
+    # A report of ours may hold more than what rows are made from.
+    whole = path / learning.FILE if (path / learning.FILE).is_file() else path
+    files = [whole] if whole.is_file() else sorted(p for p in path.glob("*.json") if p.name != "artifact.json")
     if len(files) != 1:
         what = f"{str(path)!r} holds {len(files)} JSON files"
         raise UsageError(what, "one: the document that `harness failures --json` prints", ASKED)
