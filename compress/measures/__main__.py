@@ -30,8 +30,7 @@ def main() -> int:
     except HarnessError as error:
         told = {"refused": [error.what, error.expected, error.next], "usage": isinstance(error, UsageError)}
     except NotFinite as error:
-        what = f"{job['read']['path']!r}: {error}"
-        told = {"refused": [what, "a model that works", "look at the stage that made it"], "usage": False}
+        told = {"found": {"broken": str(error)}}
     except OSError as error:
         what = f"measuring broke: {type(error).__name__}: {error}"
         told = {"refused": [what, "room on the disk, files that can be read", "type: df -h"], "usage": False}

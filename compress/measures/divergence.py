@@ -29,6 +29,14 @@ LEAST_REST = 1e-9
 """Mass of the rest below which it is rounding of the tokens that are kept."""
 
 
+PERPLEXITY = ("perplexity", "perplexity_se", "positions")
+AGAINST = (
+    "kl_mean", "kl_se", "kl_p99", "kl_p99_low", "kl_p99_high", "kl_max", "top1_agreement", "top1_se",
+    "perplexity_ratio", "perplexity_ratio_se", "positions", "rows",
+)  # fmt: skip
+"""Figures of `perplexity` and `summary`, in their order."""
+
+
 class NotFinite(ValueError):
     """A distribution holds values that are no numbers, or gives no chance to what the reference says."""
 
@@ -98,7 +106,7 @@ def perplexity(nll: Floats, rows: NDArray[np.int64]) -> dict[str, float | int | 
     """Return perplexity with its standard error (delta method) of negative log-likelihoods per position, in nats."""
     mean, error = clustered(nll, rows)
     value = math.exp(min(mean, 700.0))
-    return {"perplexity": value, "perplexity_se": None if error is None else value * error, "positions": len(nll)}
+    return dict(zip(PERPLEXITY, (value, None if error is None else value * error, len(nll)), strict=True))
 
 
 def summary(
@@ -113,9 +121,8 @@ def summary(
     top1, top1_error = clustered(agree.astype(np.float64), rows)
     gap, gap_error = clustered(after - before, rows)
     ratio = math.exp(min(gap, 700.0))
-    return {
-        "kl_mean": max(0.0, mean), "kl_se": error, "kl_p99": p99, "kl_p99_low": low, "kl_p99_high": high,
-        "kl_max": float(kls.max()), "top1_agreement": top1, "top1_se": top1_error, "perplexity_ratio": ratio,
-        "perplexity_ratio_se": None if gap_error is None else ratio * gap_error, "positions": len(kls),
-        "rows": len(np.unique(rows)),
-    }  # fmt: skip
+    values = (
+        max(0.0, mean), error, p99, low, high, float(kls.max()), top1, top1_error,
+        ratio, None if gap_error is None else ratio * gap_error, len(kls), len(np.unique(rows)),
+    )  # fmt: skip
+    return dict(zip(AGAINST, values, strict=True))

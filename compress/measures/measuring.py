@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from compress.measures.divergence import AGAINST, PERPLEXITY
 from compress.measures.kept import is_kept, trim
 from compress.measures.reading import Place
 from compress.measures.size import size
@@ -56,11 +57,12 @@ def measure(
     """Return the measures of a model as a JSON document.
 
     `settings`: of the base; each model takes what its engine knows. `folder`: what ships, for its size. `references`:
-    name (`base`, `before`) -> spec. `rows`: a rows.jsonl. What cannot be known (errors of a single row) is None.
+    name (`base`, `before`) -> spec. `rows`: a rows.jsonl. What cannot be known (errors of a single row) is None, and so
+    is all but the size of a model whose logits are no numbers: `broken` says so then.
 
     Raises:
         UsageError: a model that gives no logits (hosted ones), rows without text, vocabularies that differ.
-        InfrastructureError: a child broke, a full disk, logits that are no numbers; names the log.
+        InfrastructureError: a child broke, a full disk, a broken reference; names the log.
     """
     home = database.folder / "cache" / "measures"
     home.mkdir(parents=True, exist_ok=True)
@@ -72,12 +74,18 @@ def measure(
     shared = {"rows": str(rows.absolute()), "positions": positions}
     for name, place in places.items():
         if not is_kept(kept[name]):
-            _child(home, {**shared, "read": vars(place), "into": str(kept[name]), "against": {}})
+            told = _child(home, {**shared, "read": vars(place), "into": str(kept[name]), "against": {}})
+            if "broken" in told:
+                what = f"the reference {name!r}, {place.path!r}, is broken: {told['broken']}"
+                raise InfrastructureError(what, "a model that works", "look at the stage that made it")
     against = {name: str(one) for name, one in kept.items()}
     found = _child(home, {**shared, "read": vars(own), "into": str(mine), "against": against})
     trim(home, CACHE_BYTES, [mine, *kept.values()])
-    timed = _child(home, {"bench": _spec(own), "settings": own.settings, "db": str(database.path)}) if speed else None
-    return {**size(folder, Path(own.path)), **found, "speed": timed}
+    if "broken" in found:
+        blank = {**dict.fromkeys(PERPLEXITY), "against": {name: dict.fromkeys(AGAINST) for name in places}}
+        return {**size(folder, Path(own.path)), **blank, **found, "speed": None}
+    bench = {"bench": f"{own.engine}:{own.path}", "settings": own.settings, "db": str(database.path)}
+    return {**size(folder, Path(own.path)), **found, "speed": _child(home, bench) if speed else None}
 
 
 def place_of(spec: str, settings: Mapping[str, str], cache: Path) -> Place:
@@ -117,10 +125,6 @@ def _known(engine: str, settings: Mapping[str, str]) -> dict[str, str]:
 
     fields = GGUFSettings.model_fields if engine == "gguf" else HFSettings.model_fields
     return {key: value for key, value in settings.items() if key in fields and key not in OF_TINY}
-
-
-def _spec(place: Place) -> str:
-    return f"{place.engine}:{place.path}"
 
 
 def _key(place: Place, rows: str, positions: int) -> str:

@@ -20,9 +20,9 @@ from typing import Any
 from harness.errors import UsageError
 from harness.workbench.candidate import form_of
 
-PACKED, SHAPE = "weight_packed", "weight_shape"
-BESIDE = ("weight_scale", "weight_zero_point", "weight_g_idx", "weight_global_scale", SHAPE)
-"""Tensors of compressed-tensors that belong to a packed one."""
+SHAPE = "weight_shape"
+BESIDE = ("weight_packed", "weight_scale", "weight_zero_point", "weight_g_idx", "weight_global_scale")
+"""Tensors of compressed-tensors that stand for one weight, whose shape is in `SHAPE`."""
 
 
 def size(folder: Path, opened: Path) -> dict[str, Any]:
@@ -74,9 +74,8 @@ def _of_folder(folder: Path) -> int:
         with safe_open(file, "numpy") as tensors:
             for name in tensors.keys():  # noqa: SIM118  (it is no mapping)
                 kind = name.rpartition(".")[2]
-                if kind == PACKED:
-                    shape = tensors.get_tensor(name.removesuffix(PACKED) + SHAPE).tolist()
-                    total += math.prod(int(one) for one in shape)
+                if kind == SHAPE:  # one a packed tensor: what it unpacks to
+                    total += math.prod(int(one) for one in tensors.get_tensor(name).tolist())
                 elif kind not in BESIDE:
                     total += math.prod(tensors.get_slice(name).get_shape())
     return total
