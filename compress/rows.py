@@ -1,4 +1,4 @@
-"""Training rows in a dataset artifact's folder: rows.jsonl and report.json, the format in which steps hand on rows.
+"""What steps hand on: training rows in a dataset's folder, rows.jsonl and report.json, and the model they are for.
 
     rows.jsonl      {"id": "9f..", "prompt": "Q: 2 + 2\\nA:", "completion": " 4", "source": {"generator": "primer", ..}}
     report.json     {"step": "compress.draw", "in": 2000, "out": 2000, "dropped": {}, "parameters": {..}}
@@ -61,6 +61,18 @@ def of(inputs: Sequence[Artifact], step: str) -> list[Row]:
         what = f"{step} has {len(datasets)} datasets among its inputs, with no row"
         raise UsageError(what, "rows to train on", "look at the recipe's `training`")
     return rows
+
+
+def model_of(inputs: Sequence[Artifact], step: str) -> Artifact:
+    """Return the one model among the inputs of a step.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    models = [one for one in inputs if one.kind == "model"]
+    if len(models) != 1:
+        raise UsageError(f"{step} has {len(models)} models among its inputs", "one", "look at the recipe")
+    return models[0]
 
 
 def write(folder: Path, step: str, rows: Sequence[Row], given: int, **report: Any) -> Path:

@@ -43,3 +43,24 @@ class Remembering(StepContext):
 def dataset(folder: Path, lines: Sequence[Mapping[str, Any]]) -> Artifact:
     named = [{"id": rows.row_id(line), **line} for line in lines]
     return Artifact(folder.name, "dataset", str(rows.write(folder, "test", named, len(lines))), digest(list(lines)))
+
+
+def random_model(folder: Path, seed: int = 3) -> Artifact:
+    """Write a Llama of 50,000 random weights."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from harness.models.tiny.tokenizer import train
+
+    text = "Q: A: one two three river door red blue house after 0 1 2 3 4 5 6 7 8 9 yes no\n"
+    words = train((text for _ in range(20)), 300, 128)
+    config = LlamaConfig(
+        vocab_size=len(words), hidden_size=64, intermediate_size=128, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=128, bos_token_id=0, eos_token_id=1, pad_token_id=2,
+        initializer_range=0.1, tie_word_embeddings=True,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        LlamaForCausalLM(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return Artifact(folder.name, "model", str(folder), f"weights of seed {seed}")
