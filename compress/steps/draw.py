@@ -45,6 +45,8 @@ class Parameters(Strict):
     """Of that file, as a chain found it: with another content it is drawn again."""
     rows: int = Field(default=2000, ge=1)
     """At most."""
+    skip: int = Field(default=0, ge=0)
+    """Rows passed over first: two draws that share none are told apart by it."""
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -80,7 +82,7 @@ class Draw(Step):
         given = validate(dict(parameters), Parameters, NAME)
         found, count = _drawn(given)
         context.progress(1.0, f"{len(found)} rows")
-        told = {"dropped": {"repeated": count - len(found)} if given.suite else {}, "wanted": given.rows}
+        told = {"dropped": {"repeated": count - given.skip - len(found)} if given.suite else {}, "wanted": given.rows}
         return dataset.write(context.scratch / "rows", NAME, found, count, **told, parameters=given.model_dump())
 
 
@@ -93,16 +95,16 @@ def _practice(given: Parameters) -> tuple[list[Row], int]:
     found: dict[str, Row] = {}
     source, count = {"generator": given.suite, "seed": given.seed}, 0
     try:
-        for one in registry.suite(given.suite).practice(given.seed, PATIENCE * given.rows):
+        for one in registry.suite(given.suite).practice(given.seed, PATIENCE * (given.skip + given.rows)):
             row = {"prompt": one.prompt, "completion": one.target}
             found.setdefault(name := dataset.row_id(row), {"id": name, **row, "source": source})
             count += 1
-            if len(found) == given.rows:
+            if len(found) == given.skip + given.rows:
                 break
     except NotImplementedError as error:
         what = f"{NAME}: the suite {given.suite!r} has no practice rows"
         raise UsageError(what, "a procedural suite, or a file of rows", "type: suite: primer") from error
-    return list(found.values()), count
+    return list(found.values())[given.skip :], count
 
 
 def _of_file(given: Parameters) -> tuple[list[Row], int]:
@@ -116,4 +118,4 @@ def _of_file(given: Parameters) -> tuple[list[Row], int]:
     trained = [{key: row[key] for key in TRAINED if key in row} for row in rows]
     every = {dataset.row_id(row): {**row, "source": {"file": path.name}} for row in trained}
     order = sorted(every, key=lambda name: (fraction(given.seed, NAME, name), name))
-    return [{"id": name, **every[name]} for name in order[: given.rows]], len(rows)
+    return [{"id": name, **every[name]} for name in order[given.skip : given.skip + given.rows]], len(rows)
