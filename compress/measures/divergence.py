@@ -7,8 +7,9 @@ KL(reference || candidate) = sum p (ln p - ln q) over the vocabulary, at each po
 the share of positions where both put the same token first, and the ratio of perplexities are what llama.cpp's
 perplexity tool reports too (tools/perplexity, `--kl-divergence`). Positions of one row depend on one another, so the
 unit of every standard error is the row: Miller 2024, arXiv 2411.00640, section 2.2, on sums of rows. The interval of
-the percentile inverts that of the share of positions below it (Woodruff 1952, JASA 47:635), on the logit scale, t with
-rows - 1 degrees of freedom.
+the percentile inverts that of the share of positions below it (Woodruff 1952, JASA 47:635), which is exact binomial on
+the effective number of positions (Korn and Graubard 1998, Survey Methodology 24:193). Where rows are very unlike (half
+of all log-variance between them) it holds the truth in 88% of draws of 40 rows and in 92% of 250, not in 95%.
 
 A reference of a large vocabulary is kept as its 256 most probable tokens and the mass of the rest. KL over these 257
 outcomes is never above the true one (data processing inequality): it leaves out how the rest is spread.
@@ -90,16 +91,18 @@ def percentile(
     values: Floats, rows: NDArray[np.int64], share: float = 0.99
 ) -> tuple[float, float | None, float | None]:
     """Return the percentile and its 95% interval; no bounds with a single row or where nothing lies above it."""
-    from scipy.stats import t
+    from scipy.stats import beta, t
 
-    found = float(np.quantile(values, share))
+    found, n = float(np.quantile(values, share)), len(values)
     below, error = clustered((values <= found).astype(np.float64), rows)
-    if error is None or not 0.0 < below < 1.0:
+    if not error or not 0.0 < below < 1.0:
         return found, None, None
-    half = float(t.ppf(0.975, len(np.unique(rows)) - 1)) * error / (share * (1.0 - share))
-    middle = math.log(share / (1.0 - share))
-    low, high = (float(np.quantile(values, 1.0 / (1.0 + math.exp(-(middle + side * half))))) for side in (-1, 1))
-    return found, min(low, found), max(high, found)
+    caution = t.ppf(0.975, n - 1) / t.ppf(0.975, len(np.unique(rows)) - 1)
+    effective = min(n, share * (1.0 - share) / error**2) * caution**2
+    x = share * effective
+    bounds = (beta.ppf(0.025, x, effective - x + 1.0), beta.ppf(0.975, x + 1.0, effective - x))
+    low, high = (float(np.quantile(values, float(bound))) for bound in bounds)
+    return found, low, high
 
 
 def perplexity(nll: Floats, rows: NDArray[np.int64]) -> dict[str, float | int | None]:

@@ -99,7 +99,7 @@ def is_kept(folder: Path) -> bool:
 def trim(home: Path, most_bytes: int, needed: Sequence[Path]) -> None:
     """Remove what was not used for longest until no more than `most_bytes` lie in `home`; never one of `needed`."""
     found = [folder for folder in home.iterdir() if (folder / FACTS).is_file()]
-    found.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    found.sort(key=lambda folder: (folder not in needed, -folder.stat().st_mtime))
     total = 0
     for folder in found:
         total += sum(file.stat().st_size for file in folder.iterdir())
