@@ -29,7 +29,7 @@ def runs(path: Path) -> list[Run]:
     size = path.stat().st_size
     try:
         found = {".gguf": _gguf, ".safetensors": _safetensors}.get(path.suffix, lambda _: [])(path)
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError, struct.error):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, struct.error):
         found = []  # no file of that format: packed all the same
     return _merged(found, size)
 
