@@ -55,7 +55,16 @@ def write(trainings: Sequence[Training], path: Path) -> None:
         named = " ".join(filter(None, (training.title, training.step, training.step_key[:12])))
         title = alt.TitleParams(named, subtitle=list(training.marks) or [training.state], anchor="start")
         rows.append(alt.concat(*charts, columns=COLUMNS, title=title))
-    picture = alt.vconcat(*rows).configure(background="white").configure_view(stroke=None)
+    save(alt.vconcat(*rows), path)
+
+
+def save(picture: Any, path: Path) -> None:
+    """Write a chart of altair's on white, its legend above.
+
+    Raises:
+        InfrastructureError: the disk refuses.
+    """
+    picture = picture.configure(background="white").configure_view(stroke=None)
     try:
         picture.configure_legend(orient="top").save(str(path), scale_factor=2)
     except OSError as error:
