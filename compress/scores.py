@@ -23,17 +23,22 @@ SPLIT = "test"
 
 def of_run(database: Database, run_id: str) -> dict[str, dict[str, Any]]:
     """Return suite -> primary metric on the sealed samples of a run; suites without one score are left out."""
-    found = {}
-    for suite, wanted in read.run_suites(database, run_id).items():
-        rows = result_rows(database, run_id, suite, SPLIT)
-        scored = [row for row in rows if row["measures"] is not None]
-        metric = declared_metric(wanted, "")
-        estimate = aggregate(metric, scored) if scored else None
-        if estimate is None or math.isnan(estimate.value):
-            continue
-        score = {"score": estimate.value, "low": estimate.low, "high": estimate.high}
-        found[suite] = {"metric": metric.name, "n": estimate.n, **score, "faults": len(rows) - len(scored)}
-    return found
+    wanted = read.run_suites(database, run_id)
+    found = {suite: score(row, result_rows(database, run_id, suite, SPLIT)) for suite, row in wanted.items()}
+    return {suite: one for suite, one in found.items() if one is not None}
+
+
+def score(wanted: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the primary metric over some records of a run's suite; None without one score.
+
+    `wanted`: of `read.run_suites`; `rows`: of `harness.compare.pairs.result_rows`.
+    """
+    metric, scored = declared_metric(wanted, ""), [row for row in rows if row["measures"] is not None]
+    estimate = aggregate(metric, scored) if scored else None
+    if estimate is None or math.isnan(estimate.value):
+        return None
+    found = {"score": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {"metric": metric.name, "n": estimate.n, **found, "faults": len(rows) - len(scored)}
 
 
 def flips(database: Database, before: str, after: str) -> dict[str, dict[str, int]]:

@@ -23,7 +23,7 @@ def measures(mib: float, kl: float | None = None, speed: float | None = None) ->
     """Return measures as `compress.measures` leaves them."""
     side = {"kl_mean": kl, "kl_se": 0.001, "top1_agreement": 0.97, "top1_se": 0.002, "positions": 4000}
     against = {} if kl is None else {"base": side, "before": {**side, "kl_mean": kl / 2}}
-    timed = None if speed is None else {"generate_tokens_per_s": speed, "memory_bytes": 3 * mib * MIB}
+    timed = None if speed is None else {"generate_tokens_s": speed, "memory_bytes": 3 * mib * MIB}
     return {"size_bytes": int(mib * MIB), "bits_per_weight": 16.0, "against": against, "speed": timed}
 
 
