@@ -42,7 +42,7 @@ def run(
         return 0
     from rich.markup import escape
 
-    from compress import stage_table
+    from compress import scores, stage_table
     from compress.compression import compress
 
     def tell(line: str) -> None:
@@ -50,9 +50,10 @@ def run(
             console.print(escape(printable(line)))
 
     ended = compress(loaded, model, database, tell, quiet or not sys.stderr.isatty())
+    rows, base = scores.compression(database, ended.name)
     if as_json:
-        emit({"name": ended.name, "why": ended.why, **stage_table.document(ended.rows, ended.base)})
-    stage_table.show(console, ended.rows, ended.base)
+        emit({"name": ended.name, "why": ended.why, **stage_table.document(rows, base)})
+    stage_table.show(console, rows, base)
     console.print(f"{ended.outcome}: {escape(printable(ended.why))}")
     return ended.exit_code
 
