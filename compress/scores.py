@@ -1,8 +1,8 @@
-"""What stages scored, and on how many samples each one changed its mind: read from the runs, never stored twice.
+"""What the stages of a compression scored: read from their runs, never stored twice.
 
     of_run(database, "tiny-0a76..")["primer"]
       -> {"metric": "exact_match", "n": 486, "score": 0.93, "low": 0.90, "high": 0.95, "faults": 0}
-    flips(database, "tiny-0a76..", "stage-1-77c0..")["primer"]    -> {"broken": 12, "mended": 3}
+    rows, base = compression(database, "quickstart-tiny");  rows[0]["scores"]["primer"]
 
 Sealed samples alone (split `test`): stages may train on what they broke of `dev`. Intervals are those of
 `harness.report`, 95% two-sided. Cost: one query over the records of a run.
@@ -11,10 +11,10 @@ Sealed samples alone (split `test`): stages may train on what they broke of `dev
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.compare.pairs import declared_metric, paired, result_rows
+from harness.compare.pairs import declared_metric, result_rows
 from harness.report import aggregate
 from harness.store import Database, read, stages
 
@@ -41,41 +41,12 @@ def score(wanted: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[
     return {"metric": metric.name, "n": estimate.n, **found, "faults": len(rows) - len(scored)}
 
 
-def flips(database: Database, before: str, after: str) -> dict[str, dict[str, int]]:
-    """Return suite -> how many sealed samples the run `after` does worse (`broken`) and better than the run `before`.
-
-    Where two runs may not be compared (another prompt, scorer or version), the suite is left out.
-    """
-    if before == after:  # the same weights: nothing was asked again
-        return {suite: {"broken": 0, "mended": 0} for suite in read.run_suites(database, after)}
-    return {
-        pairs.suite: {"broken": pairs.signs.count(-1), "mended": pairs.signs.count(1)}
-        for pairs in paired(database, before, after, split=SPLIT)
-        if not pairs.refused
-    }
-
-
 def compression(database: Database, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the rows of a compression's stages and the row of its latest start, each with `scores` (and `flips`)."""
-    started = stages.compressions(database, name)
-    return of_rows(database, stages.rows(database, name), started[-1] if started else {})
+    """Return the rows of a compression's stages and the row of its latest start, each with `scores` from its run."""
+    started, known = stages.compressions(database, name), {str(row["run_id"]) for row in read.runs(database)}
 
+    def scored(row: Mapping[str, Any], run_id: Any) -> dict[str, Any]:
+        return {**row, "scores": of_run(database, run_id) if run_id in known else {}}
 
-def of_rows(
-    database: Database, rows: Iterable[Mapping[str, Any]], base: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return rows of stages and the row of their compression with `scores` and `flips` from their runs."""
-    known = {str(row["run_id"]) for row in read.runs(database)}
-    return (
-        [{**row, **_judged(database, row.get("run_id"), row.get("run_before"), known)} for row in rows],
-        {**base, **_judged(database, base.get("run_base"), None, known)},
-    )
-
-
-def _judged(database: Database, run_id: Any, before: Any, known: Sequence[str] | set[str]) -> dict[str, Any]:
-    if run_id not in known:
-        return {"scores": {}, "flips": {}}
-    return {
-        "scores": of_run(database, run_id),
-        "flips": flips(database, before, run_id) if before in known else {},
-    }
+    base = started[-1] if started else {}
+    return [scored(row, row["run_id"]) for row in stages.rows(database, name)], scored(base, base.get("run_base"))

@@ -7,7 +7,7 @@
     before               4.02  32.00                            0.962 [0.94, 0.98]
     1 compress.prune     3.27  32.00   0.0410   0.0410  97.1 %  0.941 [0.91, 0.96]       11       2  PASS  yes   41
     2 compress.gguf      0.62   5.81   0.0460   0.0052  96.4 %  0.938 [0.91, 0.96]        3       2  FAIL  no    12
-    broke first: logic, at 2 compress.gguf
+    broke first: skill logic of primer, at 2 compress.gguf: 11 of 92 samples broke, 2 were mended (p 0.003)
 
 `KL base`: mean divergence from the model before all stages, in nats a token; `KL step`: from the one right before.
 `top-1` is against the model before all stages. Scores and flips are of sealed samples, 95% intervals. Names of stages,
@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from compress.damage import first_broken
 from harness.cli.console import plain_table, printable
 from harness.cli.verdict import COLOURS
 
@@ -33,7 +34,7 @@ def document(rows: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> dict
         "model": base.get("model"),
         "before": {"run_id": base.get("run_base"), **_measured(base)},
         "stages": [_stage(row) for row in rows],
-        "broke_first": broke_first(rows),
+        "broke_first": first_broken(rows),
         "outcome": base.get("outcome"),
     }
 
@@ -54,7 +55,7 @@ def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
     measures = row.get("measures") or {}
     against = measures.get("against") or {}
     to_base, to_before = against.get("base") or {}, against.get("before") or {}
-    flips = (row.get("flips") or {}).values()
+    flips = ((row.get("damage") or {}).get("suites") or {}).values()
     return {
         "size_bytes": measures.get("size_bytes"),
         "bits_per_weight": measures.get("bits_per_weight"),
@@ -64,17 +65,9 @@ def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
         "top1_agreement_before": to_before.get("top1_agreement"),
         "speed": measures.get("speed"),
         "scores": row.get("scores") or {},
-        "broken": sum(one["broken"] for one in flips) if flips else None,
-        "mended": sum(one["mended"] for one in flips) if flips else None,
+        "broken": sum(one["broken"] for one in flips) if row.get("damage") else None,
+        "mended": sum(one["mended"] for one in flips) if row.get("damage") else None,
     }
-
-
-def broke_first(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return the stage whose gate was the first not to hold, and why; None where every gate held."""
-    for row in rows:
-        if row.get("kept") is False or row.get("verdict") in ("FAIL", "ERROR"):
-            return {"number": row["number"], "step": row["step"], "why": row.get("why")}
-    return None
 
 
 def show(console: Any, rows: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> None:
@@ -88,9 +81,16 @@ def show(console: Any, rows: Sequence[Mapping[str, Any]], base: Mapping[str, Any
     for one in shown["stages"]:
         table.add_row(_named(one), *_cells(one, suites), _verdict(one["verdict"]), _kept(one), _plain(one["seconds"]))
     console.print(table)
-    if first := shown["broke_first"]:
-        console.print(f"broke first: {_named(first)}" + (f": {_safe(first['why'])}" if first["why"] else ""))
+    if shown["stages"]:
+        console.print(_broken(shown["broke_first"]))
     console.print(f"[bold]{_safe(base.get('compression') or '')}[/]: {_safe(shown['outcome'] or RUNNING)}")
+
+
+def _broken(first: Mapping[str, Any]) -> str:
+    if first["capability"] is None:
+        return f"broke first: {_safe(first['why'])}"
+    where = f"{first['tag']} {first['capability']} of {first['suite']}, at {first['stage']} {first['step']}"
+    return f"[bold]broke first[/]: {_safe(where)}: {_safe(first['why'])} (adjusted p {first['p_adjusted']:.2g})"
 
 
 def _named(one: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gate"))
 
 import gate_runs
 
+from compress.damage import damage
 from harness.store import Database, stages
 from harness.types import Sample
 
@@ -34,9 +35,17 @@ def run(database: Database, run_id: str, wrong: int, asked: Sequence[Sample] = A
 
 
 def compression(
-    database: Database, name: str, told: Sequence[Mapping[str, Any]], base: Mapping[str, Any], outcome: str = "passed"
+    database: Database,
+    name: str,
+    told: Sequence[Mapping[str, Any]],
+    base: Mapping[str, Any],
+    outcome: str = "passed",
+    damaged: bool = False,
 ) -> None:
-    """Store a compression. Each of `told`: step, wrong, measures, and whatever columns of `stages` it wants."""
+    """Store a compression. Each of `told`: step, wrong, measures, and whatever columns of `stages` it wants.
+
+    `damaged`: with what each stage broke, which takes a second a stage.
+    """
     stages.start(database, name, {"stages": []}, "digest", "tiny")
     before = run(database, f"{name}-base", base["wrong"])
     stages.tell(database, name, base="ba5e", run_base=before, measures=base["measures"])
@@ -47,6 +56,7 @@ def compression(
         columns = {"verdict": "PASS" if kept else "FAIL", "kept": kept, "why": "" if kept else "the gate refuses it"}
         columns |= {"artifact_id": f"{number:016x}", "model": f"gguf:{number}.gguf", "seconds": 12.0 * number}
         told_apart = {key: value for key, value in one.items() if key not in ("wrong", "step")}
-        stages.note(database, name, number, run_id=run_id, **{**columns, **told_apart})
+        broke = damage(database, before, run_id) if damaged else None
+        stages.note(database, name, number, run_id=run_id, damage=broke, **{**columns, **told_apart})
         before = run_id if kept else before
     stages.finish(database, name, outcome, "for a reason")
