@@ -6,9 +6,10 @@
     found.steps                      0.5: of a rounding step, how far a packed weight lies from its float one at most
 
 Three promises, each an error where it breaks: the float folder answers as the source does, up to rounding in its dtype
-(`SMOOTHING`); every packed weight lies within half a rounding step of the float weight it was made of; the packed model
-is no further than `BROKEN` from the float one. Whether that is good enough is the gate's to say. Divergence: Kullback-Leibler, in nats, full
-vocabulary, mean over positions. Cost: three models in turn over 8 rows of at most 128 tokens.
+(`SMOOTHING`); every packed weight lies within half a rounding step of the float weight it was made of; the packed
+model is no further than `BROKEN` from the float one. Whether that is good enough is the gate's to say. Divergence:
+Kullback-Leibler, in nats, full vocabulary, mean over positions. Cost: three models in turn over 8 rows of at most 128
+tokens.
 """
 
 from __future__ import annotations

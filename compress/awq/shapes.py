@@ -23,16 +23,17 @@ GROUP = 128
 """Weights that share a scale and a zero point."""
 COLUMNS = ("hidden_size", "intermediate_size")
 """Keys of a configuration that are the length of some layer's rows; the attention's output has its own."""
-OTHER_KINDS = {
+OTHER_PARTS = {
     "vision_config": "pictures",
     "audio_config": "sounds",
     "num_experts": "experts",
     "num_local_experts": "experts",
     "n_routed_experts": "experts",
     "q_lora_rank": "latent attention",
-    "layer_types": "",
 }
-"""Keys of models with parts that nobody tried this on -> what they have."""
+"""Keys of models with parts that this was not tried on -> what they have."""
+LAYERS = {"full_attention", "sliding_attention"}
+"""Kinds of layers that it was made for, where a configuration names them (`layer_types`)."""
 REGISTRIES = {"mappings.py": "AWQ_MAPPING_REGISTRY", "dynamic_mappings.py": "AWQ_DYNAMIC_MAPPING_REGISTRY"}
 ROOM = Path("modifiers", "transform", "awq")
 
@@ -98,17 +99,14 @@ def _known(architecture: str) -> None:
 
 
 def _plain(config: Mapping[str, Any]) -> None:
-    for key, what in OTHER_KINDS.items():
-        value = config.get(key)
-        if key == "layer_types":
-            other = sorted({str(one) for one in value or ()} - {"full_attention", "sliding_attention"})
-            value, what = other, ", ".join(other)
-        if value:
-            raise UsageError(
-                f"a model with {what} ({key}) is not quantised by compress.awq",
-                "a dense model of text",
-                "use compress.gguf, which llama.cpp's converter decides on",
-            )
+    parts = [f"{what} ({key})" for key, what in OTHER_PARTS.items() if config.get(key)]
+    parts += sorted({str(one) for one in config.get("layer_types") or ()} - LAYERS)
+    if parts:
+        raise UsageError(
+            f"a model with {parts[0]} is not quantised by compress.awq",
+            "a dense model of text",
+            "use compress.gguf, where llama.cpp's converter decides",
+        )
 
 
 def _columns(config: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

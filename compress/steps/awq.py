@@ -21,10 +21,11 @@ from typing import Any
 
 from pydantic import Field
 
+from compress import rows
 from compress.awq import checking
 from compress.awq.rounding import IGNORED, SCHEME, Smoothed, quantize
 from compress.awq.shapes import GROUP, check_shapes
-from compress.oneshot import rows, token_ids
+from compress.oneshot import token_ids
 from harness.config import Strict, validate
 from harness.contracts import Step, StepContext
 from harness.errors import UsageError
@@ -73,13 +74,13 @@ class Awq(Step):
         """Return the folder.
 
         Raises:
-            UsageError: no model or no dataset, too few rows, weights that cannot be cut into groups of 128.
+            UsageError: not one model, no dataset, too few rows, weights that cannot be cut into groups of 128.
             InfrastructureError: what was written does not answer as it should.
             MissingPackage: llm-compressor is not installed.
         """
         given = validate(dict(parameters), Parameters, NAME)
-        model, dataset = _one(inputs, "model"), _one(inputs, "dataset")
-        calibrating, aside = _divided(rows(Path(dataset.path)))
+        model = rows.model_of(inputs, NAME)
+        calibrating, aside = _divided(rows.of(inputs, NAME))
         started, folder = time.monotonic(), context.scratch / "awq"
         loaded = load(candidate.locate(model, ""), HFSettings())
         skipped = check_shapes(loaded.model.config.to_dict())
@@ -91,25 +92,17 @@ class Awq(Step):
         del loaded
         gc.collect()
         context.progress(0.8, "written; opened again and compared next")
-        agreement = checking.compare(source, folder, probes)
-        data: dict[str, Any] = {"artifact": dataset.id, "digest": dataset.digest, "ids_digest": digest(ids)}
-        data |= {"rows": len(ids), "tokens": sum(map(len, ids)), "rows_compared": len(probes)}
+        found = checking.compare(source, folder, probes)
         seconds = time.monotonic() - started
-        found = _record(model, given) | {"data": data, "agreement": asdict(agreement), "seconds": seconds}
-        record.write(folder, found | _done(folder, smoothed, skipped))
+        told = _record(inputs, model, given) | {"agreement": asdict(found), "seconds": seconds}
+        told |= {"calibration": {"rows": len(ids), "tokens": sum(map(len, ids)), "digest": digest(ids)}}
+        record.write(folder, told | _done(folder, smoothed, skipped))
         context.spend("seconds", seconds)
-        context.progress(1.0, f"{agreement.divergence:.3g} nats apart, {agreement.top1:.1%} the same")
+        context.progress(1.0, f"{found.divergence:.3g} nats apart, {found.top1:.1%} the same")
         return folder
 
 
-def _one(inputs: Sequence[Artifact], kind: str) -> Artifact:
-    found = [one for one in inputs if one.kind == kind]
-    if len(found) != 1:
-        raise UsageError(f"{NAME} has {len(found)} {kind}s among its inputs", "one", "look at the recipe")
-    return found[0]
-
-
-def _divided(given: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+def _divided(given: Sequence[rows.Row]) -> tuple[list[rows.Row], list[rows.Row]]:
     """Return (rows that calibrate, rows that are compared on), the latter spread evenly over all."""
     if len(given) < FEWEST:
         raise UsageError(f"{len(given)} rows to calibrate on", f"{FEWEST} or more; 128 are usual", "draw more rows")
@@ -118,11 +111,12 @@ def _divided(given: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]
     return [row for at, row in enumerate(given) if at not in aside], [given[at] for at in sorted(aside)]
 
 
-def _record(model: Artifact, given: Parameters) -> dict[str, Any]:
+def _record(inputs: Sequence[Artifact], model: Artifact, given: Parameters) -> dict[str, Any]:
     told = record.read(Path(model.path))
     tags = ("awq", "int4", "compressed-tensors", *told.get("tags", ()))
     found = record.facts(NAME, Awq.version, given.model_dump(), tags=tags)
     found |= {"base": told.get("base") or {"name": model.path, "digest": model.digest}}
+    found |= {"data": [{"artifact": one.id, "digest": one.digest} for one in inputs if one.kind == "dataset"]}
     return found | {"model": {"artifact": model.id, "digest": model.digest, "run": told}}
 
 
