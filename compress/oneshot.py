@@ -1,6 +1,6 @@
 """llm-compressor's `oneshot`, quiet, on rows of ours, with or without an accelerator.
 
-    ids = token_ids(rows(Path("dataset")), loaded.tokenizer, samples=128, max_length=512)    -> [[1, 87, ..], ..]
+    ids = token_ids(rows.read(Path("dataset")), loaded.tokenizer, samples=128, max_length=512)    -> [[1, 87, ..], ..]
     oneshot(loaded.model, loaded.tokenizer, [WandaPruningModifier(sparsity=0.5, ..)], ids)   the model, changed in place
     save(loaded.model, loaded.tokenizer, folder)                                             a plain Hugging Face folder
 
@@ -14,56 +14,22 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from compress.rows import Row
 from harness.errors import MissingPackage, UsageError
 from harness.models.hf.borrowed import randomness
 from harness.models.hf.codec import Codec
 
-ROWS = "rows.jsonl"
-"""Of a dataset artifact."""
 LOGS = ("llmcompressor", "compressed_tensors")
 
 
-def rows(place: Path) -> list[Mapping[str, Any]]:
-    """Return the rows of a dataset's folder, or of a file of rows, in the order of the file.
-
-    Raises:
-        UsageError: no such file, a line that is no row, no rows.
-    """
-    path = place / ROWS if place.is_dir() else place
-    try:
-        # Not splitlines: a row's text may hold U+2028.
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error}", f"a dataset with {ROWS}", "check the inputs") from error
-    found = [_row(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not found:
-        raise UsageError(f"{str(path)!r} holds no rows", "at least one to calibrate on", "look at its report.json")
-    return found
-
-
-def _row(path: Path, number: int, line: str) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{str(path)!r} line {number}: {error}", "one JSON object a line", "mend that line") from error
-    told = isinstance(row, dict) and (
-        isinstance(row.get("messages"), list) or all(isinstance(row.get(key), str) for key in ("prompt", "completion"))
-    )
-    if not told:
-        expected = "prompt and completion, or messages"
-        raise UsageError(f"{str(path)!r} line {number} is no training row", expected, "mend that line")
-    return row  # type: ignore[no-any-return]
-
-
-def token_ids(given: Sequence[Mapping[str, Any]], tokenizer: Any, samples: int, max_length: int) -> list[list[int]]:
+def token_ids(given: Sequence[Row], tokenizer: Any, samples: int, max_length: int) -> list[list[int]]:
     """Return the tokens of at most `samples` rows, spread evenly over those given, each cut after `max_length`.
 
     Prompt and completion are one text; messages are written by the tokenizer's chat template, answers and all.
@@ -78,7 +44,7 @@ def token_ids(given: Sequence[Mapping[str, Any]], tokenizer: Any, samples: int, 
     return [ids for ids in encoded if ids]
 
 
-def _encode(codec: Codec, row: Mapping[str, Any]) -> list[int]:
+def _encode(codec: Codec, row: Row) -> list[int]:
     if "messages" not in row:
         return codec.encode(row["prompt"] + row["completion"])
     if codec.template is None:

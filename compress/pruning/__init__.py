@@ -1,0 +1,1 @@
+"""Structured pruning: what is cut (plan), by what measure (importance), how (cutting); sparsity by llm-compressor."""
