@@ -32,7 +32,8 @@ def run(
 
     database = Database.at(db)
     row = read.run(database, named)
-    model = Absent(row["model"], frozenset(row["config"]["can"]), row["model_digest"], row["engine"])
+    can = frozenset(row["config"]["can"])
+    model = Absent(row["model"], can, row["model_digest"], row["engine"], row["model_facts"] or {})
     config = config_of(row, data)
     outcome = evaluate(config, database, model=model, meter=Meter(), rescores=row["run_id"])
     return finish(database, outcome, config, as_json)

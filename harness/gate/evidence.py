@@ -79,6 +79,8 @@ class SuiteEvidence:
     """Name of a reference that is published -> its figure for this metric."""
     confidences: tuple[tuple[float, bool], ...] = ()
     """Multiple choice: (probability of the chosen answer among the choices, whether it is right)."""
+    scaling: str = ""
+    """How these probabilities were calibrated; empty: they are the softmax of the log-likelihoods."""
     looks: Looks | None = None
     """None where there was only the test at the end."""
 

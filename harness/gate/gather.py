@@ -11,7 +11,6 @@ two more for each stored reference; 14,000 records against one reference take 1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from harness import registry
 from harness.compare import SuitePairs, paired
 from harness.compare.pairs import declared_metric, fault_counts, result_rows
 from harness.compare.values import sample_values
-from harness.gate import figures
+from harness.gate import choices, figures
 from harness.gate.evidence import Evidence, Figure, Pairs, SuiteEvidence
 from harness.gate.policy import Policy, SuitePolicy
+from harness.stats.scaling import Scaling
 from harness.store import Database, benches, gates, read
 from harness.types import Metric
 
@@ -68,7 +68,7 @@ def gather(
             for to in used(wanted)
             if to in references and _has(database, references[to], row["suite"])
         }
-        suites[name] = _suite(database, run["run_id"], name, row, wanted, metric, split, pairs, known)
+        suites[name] = _suite(database, run, name, row, wanted, metric, split, pairs, known)
     return Evidence(run["run_id"], run["model"], suites, _speeds(database, run), split, sealed, loop, looks)
 
 
@@ -98,9 +98,10 @@ def _has(database: Database, run_id: str, suite: str) -> bool:
 
 
 def _suite(
-    database: Database, run_id: str, name: str, row: Mapping[str, Any], wanted: SuitePolicy, metric: Metric, split: str,
-    pairs: Mapping[str, Pairs], known: Mapping[str, Figure],
+    database: Database, run: Mapping[str, Any], name: str, row: Mapping[str, Any], wanted: SuitePolicy, metric: Metric,
+    split: str, pairs: Mapping[str, Pairs], known: Mapping[str, Figure],
 ) -> SuiteEvidence:  # fmt: skip
+    run_id, scaling = run["run_id"], choices.scaling_of(run)
     found = result_rows(database, run_id, row["suite"], split)
     scored = [r for r in found if r["measures"] is not None]
     values = sample_values(metric, scored)
@@ -120,7 +121,8 @@ def _suite(
         sandbox=row["sandbox"] or "",
         pairs=pairs,
         figures=known,
-        confidences=_confidences(database, run_id, row["suite"], metric, scored) if wanted.calibration else (),
+        confidences=_confidences(database, run_id, row["suite"], metric, scored, scaling) if wanted.calibration else (),
+        scaling="" if scaling.method == "none" else str(scaling),
     )
 
 
@@ -160,29 +162,17 @@ def _itself(
 
 
 def _confidences(
-    database: Database, run_id: str, suite: str, metric: Metric, scored: Sequence[Mapping[str, Any]]
+    database: Database, run_id: str, suite: str, metric: Metric, scored: Sequence[Mapping[str, Any]], scaling: Scaling
 ) -> tuple[tuple[float, bool], ...]:
-    """Return (probability of the chosen answer among the choices, right or not) of every record with choices.
+    """Return (probability of the chosen answer, right or not) of every record with choices.
 
-    Chosen is the likeliest continuation, which is what suites by log-likelihood score.
+    Chosen is the likeliest continuation, which is what suites by log-likelihood score. Of a model that was calibrated
+    on `dev` only the samples of `test` count.
     """
-    found = read.query(
-        database,
-        "SELECT r.sample_id, r.attempt, c.choice_logprobs AS sums FROM records r"
-        " JOIN completions c ON c.key = r.completion_keys[-1]"
-        " WHERE r.run_id = ? AND r.suite = ? AND r.score_key IS NOT NULL AND len(c.choice_logprobs) > 1"
-        " ORDER BY r.sample_id, r.attempt",
-        [run_id, suite],
-    )
-    right = {(row["sample_id"], row["attempt"]): row["measures"][metric.value] >= 1.0 for row in scored}
-    keys = [(row["sample_id"], row["attempt"]) for row in found]
-    return tuple((chosen(row["sums"]), right[key]) for key, row in zip(keys, found, strict=True) if key in right)
-
-
-def chosen(sums: Sequence[float]) -> float:
-    """Return the softmax probability of the likeliest of some log-likelihoods: 1 / sum of exp(x - max)."""
-    top = max(sums)
-    return 1.0 / math.fsum(math.exp(x - top) for x in sums)
+    held = [row for row in scored if scaling.method == "none" or row["split"] == "test"]
+    right = {(row["sample_id"], row["attempt"]): row["measures"][metric.value] >= 1.0 for row in held}
+    found = [((row["sample_id"], row["attempt"]), row["sums"]) for row in choices.rows(database, run_id, suite)]
+    return tuple((scaling.sure(sums), right[key]) for key, sums in found if key in right)
 
 
 def _speeds(database: Database, run: Mapping[str, Any]) -> dict[tuple[str, int], float]:

@@ -119,12 +119,14 @@ def calibrated(held: SuiteEvidence, rule: Calibration, level: Level) -> Finding:
     """Return whether the expected calibration error is proven to be at most `max_ece`."""
     if not held.confidences:
         why = "no probabilities of choices are stored: only suites scored by log-likelihood have them"
+        if held.scaling:
+            why = f"{why}, and of a calibrated model the samples of test alone count"
         return Finding(held.suite, "calibration", impossible=why)
     found = calibration.estimate(held.confidences, rule.bins, rule.max_ece, level.alpha)
     kept = found.high <= rule.max_ece
     numbers = {"n": found.n, "bins": rule.bins, "se": found.se, "p": found.p_above}
     numbers |= {} if kept else settled_by(found.n, found.se, rule.max_ece - found.value, level)
-    note = "expected calibration error"
+    note = f"expected calibration error{f', {held.scaling}' if held.scaling else ''}"
     return Finding(
         held.suite, "calibration", found.value, rule.max_ece, found.low, found.high, kept, found.p_above, note,
         numbers,

@@ -16,7 +16,7 @@ from harness.hashing import digest
 from harness.store import Database, read
 from harness.store.rows import clean
 from harness.store.write import Journal
-from harness.types import Completion, Fault, Request
+from harness.types import EMPTY, Completion, Fault, Request
 
 
 class Ledger(Model):
@@ -87,8 +87,19 @@ class Ledger(Model):
 class Absent(Model):
     """Stands for a model that is not loaded: whatever the ledger does not hold is a fault. For `rescore`."""
 
-    def __init__(self, spec: str, can: frozenset[str], model_digest: str | None, engine: Mapping[str, Any]) -> None:
-        self.spec, self.can, self.digest, self.engine = spec, can, model_digest, engine
+    def __init__(
+        self,
+        spec: str,
+        can: frozenset[str],
+        model_digest: str | None,
+        engine: Mapping[str, Any],
+        facts: Mapping[str, Any] = EMPTY,
+    ) -> None:
+        self.spec, self.can, self.digest, self.engine, self.facts = spec, can, model_digest, engine, facts
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return the facts that the model's run knows."""
+        return self.facts
 
     @classmethod
     def open(cls, locator: str, settings: Mapping[str, str]) -> Model:

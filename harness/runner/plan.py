@@ -170,8 +170,12 @@ def _source(sample: Sample) -> Mapping[str, str]:
 
 
 def frozen(config: EvalConfig, model: Model, form: Form, wanted: list[Part]) -> dict[str, Any]:
-    """Return everything that could change a record of the run: two runs with equal values are the same run."""
+    """Return everything that could change a record of the run, or what is made of it: two runs with equal values are
+    the same run. A calibrated model has the weights, and so the completions, of the one that it was; what a gate makes
+    of them differs."""
+    calibration = model.describe().get("calibration")
     return {
+        **({"calibration": calibration} if calibration else {}),
         "model": model.digest or model.spec,
         "engine": dict(model.engine),
         "prompt": form,

@@ -10,7 +10,7 @@ from evidence_made import evidence, of, policy, suite
 
 from harness.gate.calibration import ece, estimate
 from harness.gate.decide import decide
-from harness.gate.gather import chosen
+from harness.stats.scaling import Scaling
 
 
 def answers(count: int, over: float, seed: int) -> list[tuple[float, bool]]:
@@ -61,7 +61,7 @@ def test_calibrated_overconfident_and_unknown() -> None:
 
 
 def test_the_confidence_is_the_softmax_of_the_likeliest_choice() -> None:
-    assert chosen([-3.1, -0.2, -4.0, -5.2]) == pytest.approx(
+    assert Scaling().sure([-3.1, -0.2, -4.0, -5.2]) == pytest.approx(
         math.exp(-0.2) / sum(math.exp(x) for x in (-3.1, -0.2, -4.0, -5.2))
     )
-    assert chosen([-5000.0, -5001.0]) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert Scaling().sure([-5000.0, -5001.0]) == pytest.approx(1 / (1 + math.exp(-1)))

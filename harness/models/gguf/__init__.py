@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.config import read_settings
 from harness.contracts import Model
+from harness.models import calibration
 from harness.models.chat import TemplateError, compile_template, render
 from harness.models.gguf import grammar, sampling
 from harness.models.gguf.adapter import adapted_digest, read_adapters
@@ -247,7 +248,8 @@ class GGUF(Model):
 
     def describe(self) -> Mapping[str, Any]:
         """Return facts for reports. See `facts.describe`."""
-        found = dict(describe(self.weights, self._size_bytes))
+        own = calibration.beside(self.weights.path.parent, digest=self.digest)
+        found = {**describe(self.weights, self._size_bytes), **own}
         if self._template_problem:
             found["chat_template"] = self._template_problem
         if self.weights.adapters:

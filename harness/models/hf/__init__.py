@@ -14,10 +14,12 @@ import inspect
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.config import read_settings
 from harness.contracts import Model
+from harness.models import calibration
 from harness.models.hf.codec import Codec
 from harness.models.hf.generating import Prompt, encode_prompt, generate
 from harness.models.hf.loading import HFSettings, Loaded, load
@@ -89,7 +91,7 @@ class HF(Model):
         """Return parameters, size in memory, architecture, quantisation and context length."""
         if self.loaded is None:
             return {}
-        model = self.loaded.model
+        model, place = self.loaded.model, Path(self.spec.removeprefix("hf:")).expanduser()
         quantisation = getattr(model.config, "quantization_config", None) or {}
         if not isinstance(quantisation, dict):
             quantisation = quantisation.to_dict()
@@ -99,6 +101,8 @@ class HF(Model):
             "size_bytes": sum(p.numel() * p.element_size() for p in model.parameters()),
             "quantisation": str(quantisation.get("quant_method", self.loaded.dtype)),
             "n_ctx": self.loaded.n_ctx,
+            # Packed weights lie in a folder of their own, inside the model's.
+            **calibration.beside(place, place.parent, digest=self.digest),
         }
 
     def close(self) -> None:

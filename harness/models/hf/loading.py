@@ -16,8 +16,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.config import Settings
-from harness.errors import InfrastructureError, MissingPackage, UsageError
+from harness.errors import HarnessError, InfrastructureError, MissingPackage, UsageError
 from harness.hashing import digest, folder_sha256
+from harness.models import calibration
+from harness.models.hf.packed import readable
 
 DEFAULT_N_CTX = 2048
 """Context length where neither the model's configuration nor the tokenizer names one, as in lm-eval."""
@@ -25,8 +27,9 @@ DEFAULT_N_CTX = 2048
 TRAINING = (
     "checkpoint-*", "runs", "global_step*", "optimizer*", "scheduler*", "scaler*", "rng_state*", "trainer_state.json",
     "training_args.bin", "*_results.json", "*.log", "*.jsonl", "README.md", "run.json", "artifact.json",
+    calibration.FILE, calibration.DIAGRAM,
 )  # fmt: skip
-"""What a training leaves beside a model: no part of what determines its answers, nor of its digest."""
+"""What a training, or a step, leaves beside a model: no part of what determines its answers, nor of its digest."""
 
 
 class HFSettings(Settings):
@@ -147,10 +150,15 @@ def _device(torch: Any, wanted: str) -> str:
 def _from_pretrained(transformers: Any, where: str, dtype: str, common: dict[str, Any]) -> tuple[Any, Any]:
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **common)
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(
-            where, dtype=dtype, use_safetensors=True, output_loading_info=True, **common
-        )
+        with readable(where, common["local_files_only"]) as (place, options):
+            model, info = transformers.AutoModelForCausalLM.from_pretrained(
+                place, dtype=dtype, use_safetensors=True, output_loading_info=True, **options, **common
+            )
+    except HarnessError:
+        raise
     except ImportError as error:
+        if error.name is None and "quantized" in str(error):
+            raise _unreadable(where, error) from error
         raise MissingPackage(error.name or "sentencepiece", f"the model {where!r}", "hf") from error
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError, ...
         raise _unreadable(where, error) from error

@@ -20,6 +20,8 @@ from typing import Any
 
 from harness.config import read_settings
 from harness.hashing import digest, folder_sha256
+from harness.models import calibration
+from harness.models.hf.loading import TRAINING
 from harness.models.hf.scoring import chosen, read
 from harness.models.openai import OpenAI, abilities, check_name
 from harness.models.openai.address import find_key, locate
@@ -77,6 +79,11 @@ class VLLM(OpenAI):
             raise
         opened.digest = _digest(locator, options) if server is not None else None
         return opened
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return the model's name, the server's address, and the calibration of a folder that is served."""
+        place = Path(self.model).expanduser()
+        return {**super().describe(), **calibration.beside(place, place.parent, digest=self.digest)}
 
     def close(self) -> None:
         """Close the connections, and end the server if it is ours."""
@@ -148,7 +155,7 @@ def _digest(locator: str, settings: VLLMSettings) -> str | None:
     """Return the digest of a local folder, or of a hub name at a full commit, with its adapter; else None."""
     folder = Path(locator).expanduser()
     if folder.is_dir():
-        base = folder_sha256(folder)
+        base = folder_sha256(folder, TRAINING)
     elif re.fullmatch(r"[0-9a-f]{40}", settings.revision):
         base = digest("hub", locator, settings.revision)
     else:
