@@ -7,6 +7,9 @@ rows. One raw format, stop at the end of the line:
     Q: Sort these words in alphabetical order: pencil candle oven
     A:                                    -> " candle oven pencil" -> acc 1, mode `right`
 
+`primer:choices` asks the same questions of `primer:large` with the right answer among up to four (`options.py`), by
+log-likelihood: what a calibration is fitted to.
+
 An answer is compared exactly after stripping blanks, JSON as a value (with the order of keys where the variant asks for
 it), code by running it in the sandbox. It measures nothing about the world: every fact in it is invented.
 """
@@ -25,13 +28,15 @@ from harness.data import Row as OfficialRow
 from harness.data import number_samples
 from harness.dice import Dice
 from harness.errors import UsageError, nearest
+from harness.grading.choice import pick, probabilities
 from harness.types import Completion, Metric, Request, Sample, Score
 
 from . import marking
+from .options import options
 from .row import Row
 from .skills import VARIANTS, of_role
 
-COUNTS = {"": 25, "large": 120}
+COUNTS = {"": 25, "large": 120, "choices": 120}
 """Samples per variant of skill. The larger list begins with the smaller one."""
 OFFERED = re.compile(r"(\w+) or (\w+)\?")
 
@@ -42,6 +47,7 @@ class Primer(Suite):
     variants: ClassVar[Mapping[str, str]] = {
         "": "25 samples of each variant of skill",
         "large": "120 samples of each: narrow intervals",
+        "choices": "log-likelihood of the right answer among plausible wrong ones, 120 of each but weak variants",
     }
     version = "2"
     source = "procedural, written for this project (suites/primer)"
@@ -51,22 +57,40 @@ class Primer(Suite):
     runs_code = True
     wording = "question"
 
+    def __init__(self, variant: str = "") -> None:
+        super().__init__(variant)
+        self.chooses = variant == "choices"
+        self.runs_code = not self.chooses
+
     @property
     def size(self) -> int:  # type: ignore[override]
         """Samples: so many of each variant of skill."""
-        return COUNTS[self.variant] * len(VARIANTS)
+        return COUNTS[self.variant] * len(self._asked())
+
+    def _asked(self) -> list[str]:
+        """Return the variants of skill that this form asks.
+
+        `tiny` answers a weak variant as it would answer its neighbour, at a thousand to one and more: no map from
+        confidence to chance mends that, and what is to be calibrated would drown in it (docs/compression.md).
+        """
+        return [name for name, variant in VARIANTS.items() if not (self.chooses and variant.role == "weak")]
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Yield the fixed list, variant by variant; `data_dir` is not looked at."""
-        rows = [(name, row) for name in VARIANTS for row in _evaluation(name, COUNTS[self.variant])]
-        return number_samples(self.name, [_official(name, row, number) for number, (name, row) in enumerate(rows)])
+        rows = [(name, row) for name in self._asked() for row in _evaluation(name, COUNTS[self.variant])]
+        shape = _with_choices if self.chooses else _official
+        return number_samples(self.name, [shape(name, row, number) for number, (name, row) in enumerate(rows)])
 
     def request(self, sample: Sample) -> Request:
-        """Return the raw prompt; answers are one line of at most 64 tokens."""
+        """Return the raw prompt; answers are one line of at most 64 tokens, or the choices."""
+        if self.chooses:
+            return Request("choose", sample.data["prompt"], choices=tuple(f" {one}" for one in sample.data["choices"]))
         return Request("generate", prompt=sample.data["prompt"], stop=("\n",), max_tokens=64)
 
     def score(self, sample: Sample, completion: Completion) -> Score:
-        """Mark the stripped answer; a wrong one that was cut short is `truncated`."""
+        """Mark the stripped answer, or the likeliest choice; a wrong one that was cut short is `truncated`."""
+        if self.chooses:
+            return _chosen(sample, completion)
         answer = completion.text.strip()
         mode, detail = marking.mark(sample.data["check"], sample.target, answer)
         if mode != "right" and completion.finish in ("length", "truncated"):
@@ -82,13 +106,17 @@ class Primer(Suite):
 
     def scorer(self) -> Mapping[str, Any]:
         """Return the time limit of code."""
-        return {"cpu_s": marking.CPU_S}
+        return {} if self.chooses else {"cpu_s": marking.CPU_S}
 
     def examples(self) -> Iterable[tuple[Sample, Completion, Completion]]:
         """Yield the first sample of every variant with its reference answer and with that of another question."""
         samples = list(self.samples(None))
         firsts = {sample.tags["variant"]: sample for sample in reversed(samples)}
         for variant, sample in sorted(firsts.items()):
+            if self.chooses:
+                place = sample.data["choices"].index(sample.target)
+                yield sample, _leaning(sample, place), _leaning(sample, place - 1)
+                continue
             wrong = next(
                 other.target
                 for other in samples
@@ -145,6 +173,32 @@ def _tags(variant: str) -> dict[str, str]:
 def _official(name: str, row: Row, number: int) -> OfficialRow:
     data = {"prompt": row.prompt, "question": row.question, "check": row.check}
     return OfficialRow(row.prompt, data, row.answer, _tags(name), f"{name}/{number}", origin=["primer", row.key])
+
+
+def _with_choices(name: str, row: Row, number: int) -> OfficialRow:
+    plain = _official(name, row, number)
+    return replace(plain, data={**plain.data, "choices": list(options(row))})
+
+
+def _chosen(sample: Sample, completion: Completion) -> Score:
+    """Return the score of the likeliest choice.
+
+    Raises:
+        ValueError: another number of log-likelihoods than choices.
+    """
+    listed, sums = sample.data["choices"], completion.choice_logprobs
+    if len(sums) != len(listed):
+        raise ValueError(f"{len(listed)} choices, {len(sums)} log-probabilities")
+    answer, shares = listed[pick(sums)], list(probabilities(sums))
+    right = answer == sample.target
+    return Score({"acc": float(right)}, "right" if right else "wrong_answer", answer, {"probabilities": shares})
+
+
+def _leaning(sample: Sample, place: int) -> Completion:
+    """Return what a model says that finds one choice the likeliest."""
+    wanted = place % len(sample.data["choices"])
+    sums = tuple(-0.2 if i == wanted else -3.0 for i in range(len(sample.data["choices"])))
+    return Completion(choice_logprobs=sums, finish="scored")
 
 
 def _answer_key(sample: Sample) -> Any:
