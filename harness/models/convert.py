@@ -7,23 +7,25 @@ is `llama_model_quantize` of the llama.cpp inside llama-cpp-python, so that writ
 
     hf_to_gguf(Path("checkpoint"), Path("model.gguf"))            -> model.gguf, 2-D tensors F16, 1-D tensors F32
     quantize(Path("model.gguf"), Path("small.gguf"), "Q5_K_M")    -> small.gguf
+    quantize(.., "Q4_K_M", imatrix={"blk.0.attn_q.weight": array([0.31, 2.7, ..], float32), ..})
 
 Both write beside the target under a temporary name and rename, so a killed conversion leaves no half file.
 A row length that is no multiple of 256 makes llama.cpp fall back from K-quants to other types, with a log line only:
 `tensor_types` reads back what was really written. Not done here: adapters (`convert_lora` does them), multimodal
-projectors, importance matrices.
+projectors, what goes into an importance matrix.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import json
 import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,6 +41,11 @@ SPLITS = {"\\p{N}{1,3}": "llama-bpe", "\\p{N}": "qwen2"}
 
 LOGGERS = ("hf-to-gguf", "gguf", "gguf.gguf_writer", "gguf.vocab", "llama-cpp-python")
 """Who else would write a line per tensor on stderr."""
+
+UNCONVERTED = (
+    NotImplementedError, KeyError, ValueError, FileNotFoundError, AssertionError, AttributeError, RuntimeError,
+)  # fmt: skip
+"""What the converter raises at a model that it cannot convert."""
 
 _NAME = "conversion"
 _loaded: dict[str, ModuleType] = {}
@@ -67,7 +74,7 @@ def hf_to_gguf(source: Path, target: Path, kind: str = "f16") -> Path:
             architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
             convert = _with_known_pre(conversion.get_model_class(architecture), source)
             convert(source, file_type, unfinished, model_name=source.name).write()
-        except (NotImplementedError, KeyError, ValueError, FileNotFoundError) as error:
+        except UNCONVERTED as error:
             raise UsageError(
                 f"cannot convert {str(source)!r} to GGUF: {error}",
                 "an architecture and a tokenizer that llama.cpp knows",
@@ -76,27 +83,32 @@ def hf_to_gguf(source: Path, target: Path, kind: str = "f16") -> Path:
     return target
 
 
-def quantize(source: Path, target: Path, kind: str, threads: int | None = None) -> Path:
+def quantize(
+    source: Path, target: Path, kind: str, threads: int | None = None, imatrix: Mapping[str, Any] | None = None
+) -> Path:
     """Write the GGUF file `source` quantised to `kind` (Q8_0, Q6_K, Q5_K_M, Q4_K_M, ...) as `target`; return it.
+
+    Args:
+        imatrix: GGUF tensor name -> importance of each of its columns (float32 array); tensors may be missing.
 
     Raises:
         UsageError: no such file or kind.
         MissingPackage: llama-cpp-python is not installed.
         InfrastructureError: llama.cpp refused (unreadable file, already quantised, full disk).
     """
-    try:
-        import llama_cpp
-    except ImportError as error:
-        raise MissingPackage("llama-cpp-python", "quantising a GGUF", "compress") from error
-    prefix = "LLAMA_FTYPE_MOSTLY_"
-    known = {name.removeprefix(prefix): value for name, value in vars(llama_cpp).items() if name.startswith(prefix)}
+    known = quantisations()
     if kind.upper() not in known:
         raise UsageError(f"no GGUF quantisation {kind!r}", nearest(kind.upper(), known), "for example: Q5_K_M")
     if not source.is_file():
         raise UsageError(f"no file {str(source)!r} to quantise", "a GGUF file", f"type: ls {source.parent}")
+    import llama_cpp
+
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = known[kind.upper()]
     parameters.nthread = threads or os.cpu_count() or 1
+    entries = _entries(llama_cpp, imatrix or {})
+    if imatrix:
+        parameters.imatrix = entries
     with quiet(), written(target) as unfinished:
         failed = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(unfinished), parameters)
         if failed:
@@ -108,6 +120,30 @@ def quantize(source: Path, target: Path, kind: str, threads: int | None = None) 
     return target
 
 
+def quantisations() -> dict[str, int]:
+    """Return llama.cpp's number of every kind of file that it can quantise to, by name (`Q5_K_M`).
+
+    Raises:
+        MissingPackage: llama-cpp-python is not installed.
+    """
+    try:
+        import llama_cpp
+    except ImportError as error:
+        raise MissingPackage("llama-cpp-python", "quantising a GGUF", "compress") from error
+    prefix = "LLAMA_FTYPE_MOSTLY_"
+    return {name.removeprefix(prefix): value for name, value in vars(llama_cpp).items() if name.startswith(prefix)}
+
+
+def _entries(llama_cpp: Any, imatrix: Mapping[str, Any]) -> Any:
+    """Return llama.cpp's array of an importance matrix; its last entry has no name."""
+    entries = (llama_cpp.llama_model_imatrix_data * (len(imatrix) + 1))()
+    for entry, (name, values) in zip(entries, imatrix.items(), strict=False):
+        # The array is the caller's: it outlives the call that reads it.
+        entry.name, entry.size = name.encode(), len(values)
+        entry.data = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+    return entries
+
+
 def tensor_types(path: Path) -> dict[str, int]:
     """Return how many tensors of each type a GGUF file holds, e.g. `{"F32": 5, "Q5_K": 12, "Q6_K": 3}`."""
     try:
@@ -117,25 +153,63 @@ def tensor_types(path: Path) -> dict[str, int]:
     return dict(Counter(tensor.tensor_type.name for tensor in gguf.GGUFReader(path).tensors))
 
 
-@contextlib.contextmanager
-def bundled() -> Iterator[Any]:
-    """Yield the bundled converter, for this block only under the top-level name that it imports itself by."""
+def bundle() -> Path:
+    """Return the folder in which the converter's package `conversion` lies. Imports nothing.
+
+    Raises:
+        MissingPackage: auto-round is not installed.
+    """
     found = importlib.util.find_spec("auto_round")
     if found is None or not found.submodule_search_locations:
         raise MissingPackage("auto-round", "converting to GGUF", "compress")
-    bundle = Path(found.submodule_search_locations[0]) / "export" / "export_to_gguf"
+    return Path(found.submodule_search_locations[0]) / "export" / "export_to_gguf"
+
+
+@contextlib.contextmanager
+def bundled() -> Iterator[Any]:
+    """Yield the bundled converter, for this block only under the top-level name that it imports itself by."""
+    place = bundle()
     path, strangers = list(sys.path), _taken()
     sys.modules.update(_loaded)
-    sys.path.insert(0, str(bundle))
+    sys.path.insert(0, str(place))
     try:
         importlib.import_module("sentencepiece")  # else found missing only in the middle of a conversion
-        yield importlib.import_module(_NAME)
+        with _newer_names():
+            yield importlib.import_module(_NAME)
     except ImportError as error:
         raise MissingPackage(error.name or str(error), "converting to GGUF", "compress") from error
     finally:
         sys.path[:] = path  # the converter adds to it too
         _loaded.update(_taken())
         sys.modules.update(strangers)
+
+
+@contextlib.contextmanager
+def _newer_names() -> Iterator[None]:
+    """Let the converter name architectures and tensors that are newer than the newest gguf there is (0.19).
+
+    A file of the converter that names one (qwen.py: DFLASH, glm.py: FC) could not even be imported otherwise. The
+    stand-in is the bare name: a model that needs it is refused, its neighbours are converted.
+    """
+    gguf = importlib.import_module("gguf")
+    known = {kind: getattr(gguf, kind) for kind in ("MODEL_ARCH", "MODEL_TENSOR")}
+    try:
+        for kind, names in known.items():
+            setattr(gguf, kind, _Named(names))
+        yield
+    finally:
+        for kind, names in known.items():
+            setattr(gguf, kind, names)
+
+
+class _Named:
+    """An enumeration that answers to every name."""
+
+    def __init__(self, names: Any) -> None:
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._names, name, name)
 
 
 def _taken() -> dict[str, ModuleType]:

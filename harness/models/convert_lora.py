@@ -63,7 +63,7 @@ def lora_to_gguf(source: Path, target: Path, base: Path | None = None) -> Path:
     with bundled() as conversion, quiet(), written(target) as unfinished:
         gguf = conversion.base.gguf
         try:
-            model = _converter(conversion, folder)
+            model = converter(conversion, folder)
             writer = gguf.GGUFWriter(unfinished, gguf.MODEL_ARCH_NAMES[model.model_arch])
             writer.add_type(gguf.GGUFType.ADAPTER)
             writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
@@ -143,7 +143,7 @@ def _refused(source: Path, why: str) -> UsageError:
     )
 
 
-def _converter(conversion: Any, folder: Path) -> Any:
+def converter(conversion: Any, folder: Path) -> Any:
     """Return the architecture's converter, with the base's configuration and none of its weights."""
     parameters = conversion.ModelBase.load_hparams(folder, False)
     architecture = conversion.get_model_architecture(parameters, conversion.ModelType.TEXT)
