@@ -1,11 +1,16 @@
 """A Hugging Face model becomes a GGUF file, by llama.cpp's own converter.
 
-    inputs       [model artifact: a folder with config.json and safetensors]
+    inputs       [model artifact: a folder with config.json and safetensors; of one that was packed to 4 bits the float
+                 weights above the packed ones]
     parameters   {"kind": "f16"}                    f32, f16, bf16, q8_0
-                 {"kind": "f16", "quant": "Q5_K_M"} quantised after that, without an importance matrix
+                 {"kind": "f16", "quant": "Q5_K_M"} quantised after that, without an importance matrix (with one:
+                                                    `compress.gguf_imatrix`)
+                 {.., "fallback": true}             tensors whose rows are no whole blocks may become another type
     output       a folder with model.gguf, run.json (with the run record of the model inside), README.md (model card)
 
-Cost: reads and writes the weights once; `tiny` a few seconds, most of them imports.
+Before it is handed on the file is held against its source: token ids of texts, logits along text that the model writes
+itself, types of all tensors (`compress.gguf.agreement`). What was found is in run.json. Cost: reads and writes the
+weights once, the model in float32 in memory; `tiny` six seconds, most of them imports.
 """
 
 from __future__ import annotations
@@ -13,17 +18,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from compress.gguf import kinds, source
+from compress.rows import Row
 from harness.config import Strict, validate
 from harness.contracts import Step, StepContext
 from harness.errors import UsageError
 from harness.hashing import file_sha256
-from harness.models import convert
-from harness.types import Artifact
+from harness.types import Artifact, ArtifactKind
 from harness.workbench import record
 
-NAME = "compress.gguf"
 FILE = "model.gguf"
 
 
@@ -34,46 +39,75 @@ class Parameters(Strict):
     """Of the tensors with two dimensions; the others stay F32."""
     quant: str = ""
     """K-quant or legacy quant of llama.cpp; empty: none."""
+    fallback: bool = False
+    """Whether llama.cpp may take another type for tensors whose rows are no multiple of the quant's block."""
 
 
 class Gguf(Step):
     """Converts a model."""
 
-    version = "1"
+    version = "2"
     kind = "model"
-    takes = ("model",)
+    takes: ClassVar[tuple[ArtifactKind, ...]] = ("model",)
+    works_on = ("float", "int4")
     alone = True
+    name: ClassVar[str] = "compress.gguf"
+    parameters: ClassVar[type[Parameters]] = Parameters
 
     def check(self, parameters: Mapping[str, Any]) -> None:
-        """Validate."""
-        validate(dict(parameters), Parameters, NAME)
+        """Validate, the name of the quant too."""
+        given = validate(dict(parameters), self.parameters, self.name)
+        if given.quant:
+            kinds.check(given.quant, imatrix="dataset" in self.takes)
+
+    def foresee(
+        self, config: Mapping[str, Any], folder: Path | None, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Refuse a model that cannot become such a GGUF. See `source.check_source`."""
+        given = validate(dict(parameters), self.parameters, self.name)
+        options = {"imatrix": "dataset" in self.takes, "fallback": given.fallback}
+        source.check_source(config, folder, given.quant, **options)
+        return config
 
     def run(self, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Path:
         """Return the folder with the file.
 
         Raises:
-            UsageError: not one model, an architecture or tokenizer unknown to the converter, an unknown quant.
-            MissingPackage: a package for converting is not installed.
+            UsageError: not one model, an architecture or tokenizer unknown to the converter, an unknown quant, rows
+                that are no whole blocks. MissingPackage: a package for converting is not installed.
+            InfrastructureError: the file does not say what its source says.
         """
-        given = validate(dict(parameters), Parameters, NAME)
+        given = validate(dict(parameters), self.parameters, self.name)
         models = [one for one in inputs if one.kind == "model"]
         if len(models) != 1:
-            raise UsageError(f"{NAME} has {len(models)} models among its inputs", "one", "look at the recipe")
+            raise UsageError(f"{self.name} has {len(models)} models among its inputs", "one", "look at the recipe")
+        from compress.gguf.making import Order, make
+
         started, folder = time.monotonic(), context.scratch / "gguf"
         folder.mkdir()
-        target = folder / FILE
-        written = convert.hf_to_gguf(Path(models[0].path), folder / "plain.gguf" if given.quant else target, given.kind)
-        if given.quant:
-            convert.quantize(written, target, given.quant)
-            written.unlink()
-        record.write(folder, _record(models[0], target, given, time.monotonic() - started))
-        context.progress(1.0, f"{target.stat().st_size >> 20} MiB")
+        order = Order(**given.model_dump(), rows=self.rows(inputs))
+        made = make(Path(models[0].path), folder / FILE, order)
+        found = record.facts(self.name, self.version, given.model_dump(), "gguf", self._tags(models[0]))
+        found |= {**_origin(models[0], folder / FILE), **made, **self.data(inputs)}
+        record.write(folder, found | {"seconds": time.monotonic() - started})
+        said = "; ".join(made["warnings"])
+        context.progress(1.0, said or f"{(folder / FILE).stat().st_size >> 20} MiB")
         return folder
 
+    def rows(self, inputs: Sequence[Artifact]) -> Sequence[Row]:
+        """Return the rows to weigh the columns by: none here."""
+        return ()
 
-def _record(model: Artifact, written: Path, given: Parameters, seconds: float) -> dict[str, Any]:
+    def data(self, inputs: Sequence[Artifact]) -> Mapping[str, Any]:
+        """Return what the record says of them."""
+        return {}
+
+    def _tags(self, model: Artifact) -> tuple[str, ...]:
+        return ("gguf", *record.read(Path(model.path)).get("tags", ()))
+
+
+def _origin(model: Artifact, written: Path) -> dict[str, Any]:
     told = record.read(Path(model.path))
-    found = record.facts(NAME, Gguf.version, given.model_dump(), "gguf", ("gguf", *told.get("tags", ())))
-    found |= {"base": told.get("base") or {"name": model.path, "digest": model.digest}, "seconds": seconds}
+    found = {"base": told.get("base") or {"name": model.path, "digest": model.digest}}
     found |= {"file": {"name": FILE, "size_bytes": written.stat().st_size, "sha256": file_sha256(written)}}
     return found | {"model": {"artifact": model.id, "digest": model.digest, "run": told}}
