@@ -1,6 +1,6 @@
 """A model learns how sure it may be: temperature and Platt scaling, fitted on what it said on `dev`.
 
-    inputs       [model artifact: float, int4 or gguf; report artifact: choices.jsonl of a run of that very model]
+    inputs       [model artifact: float, int4 or gguf; report artifact: choices.jsonl, what that very model said]
     parameters   {}                             the better of the two methods, by cross-validation inside `dev`
                  {"method": "temperature"}      or "platt"
     output       the model's files, linked and not copied; calibration.json: what gates apply; reliability.json: the
@@ -23,7 +23,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -82,11 +82,10 @@ class Calibrate(Step):
         given, started = validate(dict(parameters), Parameters, NAME), time.monotonic()
         model, report = (_only(inputs, kind) for kind in ("model", "report"))
         about, lines = choices.load(Path(report.path))
-        weights = digest_of(Path(model.path))
-        _fits(about, lines, weights, model)
+        _fits(about, model)
         told, diagram = fit(lines, given.method)
         of = {"run": about.get("run"), "split": about["split"], "n": len(lines), "suites": about["suites"]}
-        told = {"format": FORMAT, "of": weights, "fitted_on": of, **told}
+        told = {"format": FORMAT, "of": about["model_digest"], "fitted_on": of, **told}
         folder = link(Path(model.path), context.scratch / "calibrated")
         for name, content in ((FILE, told), (DIAGRAM, {"fitted_on": of, **diagram})):
             text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
@@ -185,8 +184,8 @@ def _linked(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def digest_of(folder: Path) -> str:
-    """Return the digest that the model in a folder has when it is opened (`Model.digest`).
+def digests(folder: Path) -> Iterator[str]:
+    """Yield the digest that each model in a folder has when it is opened (`Model.digest`).
 
     Raises:
         UsageError: it lies in no folder.
@@ -194,10 +193,11 @@ def digest_of(folder: Path) -> str:
     if not folder.is_dir():
         what = f"{str(folder)!r} is no folder: a calibration lies beside the weights"
         raise UsageError(what, "a model on this machine", "download it, and name the folder")
-    form = candidate.form_of(folder)
-    if form == "gguf":
-        return model_sha256([part.path for part in read_parts(min(folder.glob("*.gguf")))])
-    return folder_sha256(folder / candidate.INT4 if form == "int4" else folder, TRAINING)
+    for path in sorted(folder.glob("*.gguf")):
+        yield model_sha256([part.path for part in read_parts(path)])
+    for place in (folder, folder / candidate.INT4):
+        if (place / "config.json").is_file():
+            yield folder_sha256(place, TRAINING)
 
 
 def _only(inputs: Sequence[Artifact], kind: str) -> Artifact:
@@ -209,9 +209,9 @@ def _only(inputs: Sequence[Artifact], kind: str) -> Artifact:
     return found[0]
 
 
-def _fits(about: Mapping[str, Any], lines: Sequence[Line], weights: str, model: Artifact) -> None:
+def _fits(about: Mapping[str, Any], model: Artifact) -> None:
     """Refuse answers of another model, and those of sealed samples."""
-    if not weights or about.get("model_digest") != weights:
+    if not about.get("model_digest") or about["model_digest"] not in digests(Path(model.path)):
         what = f"the report is of run {about.get('run')!r}, whose model is not the artifact {model.id!r}"
         raise UsageError(what, "answers of the very weights that are calibrated", "evaluate this model first")
     if about.get("split") != "dev":

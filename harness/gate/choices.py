@@ -1,6 +1,6 @@
 """Log-likelihoods of choices from the store: what a calibration is fitted to, and what a gate makes confidences of.
 
-    write(database, "model.gguf-4c1d..", Path("report"))    -> report/choices.jsonl, report/report.json
+    write(database, "model.gguf-4c1d..", Path("report"))    -> report/choices.jsonl, report/choices.json
 
     {"suite": "mmlu", "sample": "9f..", "origin": "41..", "subject": "anatomy", "logprobs": [-3.1, -0.2, -4.0, -5.2],
      "target": 1}
@@ -29,7 +29,7 @@ from harness.store import Database
 from harness.store import read as stored
 from harness.types import Completion, Sample
 
-CHOICES, REPORT = "choices.jsonl", "report.json"
+CHOICES, ABOUT = "choices.jsonl", "choices.json"
 
 
 def scaling_of(run: Mapping[str, Any]) -> Scaling:
@@ -39,10 +39,9 @@ def scaling_of(run: Mapping[str, Any]) -> Scaling:
 
 
 def write(database: Database, run_id: str, folder: Path, split: str = "dev") -> Path:
-    """Write what a run's suites by log-likelihood say of their choices into a new folder; return it.
+    """Write what a run's suites by log-likelihood say of their choices into a folder; return it.
 
-    Raises:
-        UsageError: the run has no such answers in this split.
+    A run without such suites gives a file without lines, which `load` refuses.
     """
     run = stored.run(database, run_id)
     suites, lines = {}, []
@@ -52,17 +51,12 @@ def write(database: Database, run_id: str, folder: Path, split: str = "dev") -> 
             answers, why = _answers(name, declared_metric(row, "").value, found)
             suites[name] = {"n": len(answers), **({"left_out": why} if why else {})}
             lines += answers
-    if not lines:
-        told = "; ".join(f"{name}: {one['left_out']}" for name, one in suites.items())
-        what = f"run {run_id!r} has no log-likelihoods of choices in the split {split!r}"
-        expected = told or "a suite that is scored by them"
-        raise UsageError(what, expected, "add primer:choices or mmlu to the suites of the policy")
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / CHOICES).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(line, sort_keys=True) + "\n" for line in lines)
     about = {"run": run_id, "model": run["model"], "model_digest": run["model_digest"], "split": split}
     text = json.dumps({**about, "suites": suites}, indent=1, sort_keys=True)
-    (folder / REPORT).write_text(text + "\n", encoding="utf-8")
+    (folder / ABOUT).write_text(text + "\n", encoding="utf-8")
     return folder
 
 
@@ -123,20 +117,25 @@ def _right(suite: Suite, sample: Sample, value: str, count: int) -> int | None:
 
 
 def load(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the report and the lines of a folder that `write` made.
+    """Return what is said about the answers, and the answers, of a folder that `write` made.
 
     Raises:
-        UsageError: it is none, or a line cannot be read; names it.
+        UsageError: it is none, a line cannot be read, or there are no answers; names it.
     """
     try:
-        about = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         with (folder / CHOICES).open(encoding="utf-8") as file:
             lines = list(_lines(file))
-        if not isinstance(about, dict) or not isinstance(about.get("suites"), dict) or not lines:
-            raise ValueError(f"{REPORT} tells no suites, or there are no answers")
+        if not isinstance(about, dict) or not isinstance(about.get("suites"), dict):
+            raise ValueError(f"{ABOUT} tells no suites")
     except (OSError, ValueError) as error:
         what = f"no log-likelihoods of choices in {str(folder)!r}: {error}"
-        raise UsageError(what, f"a report with {CHOICES} and {REPORT}", "make it with gate.choices.write") from error
+        raise UsageError(what, f"a report with {CHOICES} and {ABOUT}", "make it with gate.choices.write") from error
+    if not lines:
+        left = "; ".join(f"{name}: {one['left_out']}" for name, one in about["suites"].items() if "left_out" in one)
+        what = f"run {about.get('run')!r} has no log-likelihoods of choices in the split {about.get('split')!r}"
+        expected = left or "a suite that is scored by them"
+        raise UsageError(what, expected, "add primer:choices or mmlu to the suites of the policy")
     return about, lines
 
 
