@@ -99,7 +99,7 @@ class HF(Model):
             "architecture": type(model).__name__,
             "parameters": sum(p.numel() for p in model.parameters()),
             "size_bytes": sum(p.numel() * p.element_size() for p in model.parameters()),
-            "quantisation": str(quantisation.get("quant_method", self.loaded.dtype)),
+            "quantisation": str(quantisation.get("quant_method", self.loaded.packed or self.loaded.dtype)),
             "n_ctx": self.loaded.n_ctx,
             # Packed weights lie in a folder of their own, inside the model's.
             **calibration.beside(place, place.parent, digest=self.digest),

@@ -19,7 +19,7 @@ from harness.config import Settings
 from harness.errors import HarnessError, InfrastructureError, MissingPackage, UsageError
 from harness.hashing import digest, folder_sha256
 from harness.models import calibration
-from harness.models.hf.packed import readable
+from harness.models.hf import packed
 
 DEFAULT_N_CTX = 2048
 """Context length where neither the model's configuration nor the tokenizer names one, as in lm-eval."""
@@ -64,6 +64,8 @@ class Loaded:
     n_ctx: int
     device: str
     dtype: str
+    packed: str = ""
+    """How the weights on the disk were rounded: those here are floats again."""
 
 
 def load(locator: str, settings: HFSettings) -> Loaded:
@@ -96,7 +98,8 @@ def load(locator: str, settings: HFSettings) -> Loaded:
         name = name and digest(name, folder_sha256(adapter, TRAINING))
     model = model.to(device).eval()
     n_ctx = settings.n_ctx or context_length(model.config, tokenizer)
-    return Loaded(model, tokenizer, name, n_ctx, device, str(model.dtype).removeprefix("torch."))
+    dtype, rounded = str(model.dtype).removeprefix("torch."), packed.method(folder) if local else ""
+    return Loaded(model, tokenizer, name, n_ctx, device, dtype, rounded)
 
 
 def unmap(model: Any) -> None:
@@ -150,7 +153,7 @@ def _device(torch: Any, wanted: str) -> str:
 def _from_pretrained(transformers: Any, where: str, dtype: str, common: dict[str, Any]) -> tuple[Any, Any]:
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **common)
-        with readable(where, common["local_files_only"]) as (place, options):
+        with packed.readable(where, common["local_files_only"]) as (place, options):
             model, info = transformers.AutoModelForCausalLM.from_pretrained(
                 place, dtype=dtype, use_safetensors=True, output_loading_info=True, **options, **common
             )
