@@ -39,8 +39,8 @@ from harness.workbench import candidate, record
 
 NAME = "compress.recover"
 FINETUNE, MERGE = "improve.finetune", "improve.merge"
-DEFAULTS: Mapping[str, Any] = {"r": 16, "alpha": 32, "steps": 300, "learning_rate": 1e-4}
-"""Where the recipe says nothing else."""
+DEFAULTS: Mapping[str, Any] = {"r": 64, "alpha": 64, "steps": 300, "learning_rate": 3e-4}
+"""Where the recipe says nothing else. On `tiny`, three times the rate mends more and breaks far more anew."""
 Dtype = Literal["float32", "float16", "bfloat16"]
 OURS = ("model", "revision")
 """Parameters of improve.finetune that this step answers itself."""
