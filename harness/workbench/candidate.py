@@ -91,16 +91,18 @@ def form_of(folder: Path) -> Form:
     with the float weights beside them) or `float` (what transformers trains on)."""
     if any(folder.glob("*.zst")):
         return "archive"
-    if any(folder.glob("*.gguf")):
-        return "gguf"
-    return "int4" if (folder / INT4).is_dir() else "float"
+    if (folder / INT4).is_dir():
+        return "int4"
+    # `tiny` has a GGUF of its own beside its weights.
+    return "gguf" if any(folder.glob("*.gguf")) and not any(folder.glob("*.safetensors")) else "float"
 
 
 def spec_of(folder: Path, base: str) -> str:
     """Return the spec that opens a candidate: its GGUF, its packed weights, else its weights as the base was opened."""
-    if gguf := sorted(folder.glob("*.gguf")):
-        return f"gguf:{gguf[0]}"
-    place = folder / INT4 if form_of(folder) == "int4" else folder
+    form = form_of(folder)
+    if form == "gguf":
+        return f"gguf:{sorted(folder.glob('*.gguf'))[0]}"
+    place = folder / INT4 if form == "int4" else folder
     prefix = registry.split_spec(base)[0]
     return f"{prefix if prefix == 'vllm' else 'hf'}:{place}"
 
