@@ -128,7 +128,7 @@ def compare(
     if tags and not any(tags in each for pairs in found for each in pairs.tags):
         known = {tag for pairs in found for each in pairs.tags for tag in each}
         raise UsageError(f"no sample has a tag {by!r}", nearest(by, known), "type: --by none")
-    wholes = _adjusted([_line(pairs.suite, pairs, alpha) for pairs in found], stats.holm, alpha)
+    wholes = _adjusted([line_of(pairs.suite, pairs, alpha) for pairs in found], stats.holm, alpha)
     has = [set(read.run_suites(database, run["run_id"])) for run in sides]
     return Comparison(
         reference=sides[0],
@@ -161,13 +161,13 @@ def _refuse(found: Sequence[SuitePairs], sides: Sequence[Mapping[str, Any]]) -> 
 def _suite(pairs: SuitePairs, whole: Line | None, tag: str, alpha: float) -> SuiteComparison:
     values = [tags.get(tag) for tags in pairs.tags]
     names = sorted({value for value in values if value is not None}) if tag else []
-    groups = [_line(name, pairs.within([value == name for value in values]), alpha) for name in names]
+    groups = [line_of(name, pairs.within([value == name for value in values]), alpha) for name in names]
     lines = [line for line in _adjusted(groups, stats.benjamini_hochberg, alpha) if line is not None]
     return SuiteComparison(pairs, whole, tag if lines else "", tuple(lines))
 
 
-def _line(name: str, pairs: SuitePairs, alpha: float) -> Line | None:
-    """Return the line of some pairs, its p not yet adjusted; None without a pair."""
+def line_of(name: str, pairs: SuitePairs, alpha: float) -> Line | None:
+    """Return the line of some pairs (`SuitePairs.within`), its p not yet adjusted; None without a pair."""
     if not pairs.ids:
         return None
     sides = (pairs.reference, pairs.candidate)
