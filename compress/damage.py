@@ -13,7 +13,7 @@ capabilities of all suites by Benjamini and Hochberg: of undamaged models at mos
 Clusters are causes of failure of `dev` samples, where both runs' failures were assigned to one taxonomy: `delta` there
 is the change of the share of samples that fail for the cause, so more is worse. Not here: why; `harness failures` says.
 
-Cost: four queries a suite and two a tag; thousands of samples in about a second.
+Cost: some ten short queries; thousands of samples in about a second.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness import stats
-from harness.compare.comparison import Line, SuiteComparison, compare
+from harness.compare.comparison import Line, line_of
 from harness.compare.flips import Flip, flips
 from harness.compare.pairs import SuitePairs, declared_metric, paired, result_rows
 from harness.failures import cases, trends
@@ -36,7 +36,9 @@ LISTED = 50
 """Flipped samples that are listed of a suite, losses first; all are counted."""
 MOST_VALUES = 64
 """A tag with more values names samples, not capabilities."""
-FIGURES = ("n", "clusters", "delta", "low", "high", "p", "p_adjusted", "method", "verdict")
+ADJUSTED = ("p_adjusted", "verdict")
+"""Figures of a line that say something among others only."""
+FIGURES = ("n", "clusters", "delta", "low", "high", "p", *ADJUSTED, "method")
 
 
 def damage(database: Database, run_before: str, run_after: str, split: str = "test") -> dict[str, Any]:
@@ -52,16 +54,15 @@ def damage(database: Database, run_before: str, run_after: str, split: str = "te
         return {**head, "suites": {}, "refused": {}, "capabilities": [], "clusters": []}
     found = paired(database, run_before, run_after, split=split)
     able = [pairs for pairs in found if pairs.ids and not pairs.refused]
-    compared = {pairs.suite: _compared(database, pairs, run_before, run_after, split) for pairs in able}
-    lines = [(each, line) for suite in compared.values() for each in suite for line in each.lines]
-    adjusted = stats.benjamini_hochberg({place: line.p for place, (_, line) in enumerate(lines)})
-    capabilities = [_capability(each.pairs, each.tag, line, adjusted[i]) for i, (each, line) in enumerate(lines)]
+    lines = [(pairs, tag, line) for pairs in able for tag, line in _lines(pairs)]
+    adjusted = stats.benjamini_hochberg({place: line.p for place, (_, _, line) in enumerate(lines)})
+    capabilities = [_capability(*line, p_adjusted=adjusted[place]) for place, line in enumerate(lines)]
     return {
         **head,
-        "suites": {name: _suite(database, suite[0], run_before, run_after) for name, suite in compared.items()},
+        "suites": {pairs.suite: _suite(database, pairs, run_before, run_after) for pairs in able},
         "refused": {pairs.suite: pairs.refused or "no sample that both scored" for pairs in found if pairs not in able},
         "capabilities": sorted(capabilities, key=lambda one: (-_bound(one), one["suite"], one["capability"])),
-        "clusters": _clusters(database, run_before, run_after, list(compared)),
+        "clusters": _clusters(database, run_before, run_after, [pairs.suite for pairs in able]),
     }
 
 
@@ -82,8 +83,8 @@ def first_broken(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"stage": None, "step": None, "capability": None, "why": why}
 
 
-def _compared(database: Database, pairs: SuitePairs, before: str, after: str, split: str) -> list[SuiteComparison]:
-    """Return the comparison of a suite by each of its tags, its own tag first; by none where it has no tags."""
+def _lines(pairs: SuitePairs) -> list[tuple[str, Line]]:
+    """Return a line for each value of each tag, the suite's own tag first."""
     values: dict[str, set[str]] = {}
     for each in pairs.tags:
         for tag, value in each.items():
@@ -94,10 +95,12 @@ def _compared(database: Database, pairs: SuitePairs, before: str, after: str, sp
             numbers: dict[str | None, int] = {}
             # Two tags that part the samples alike are one, under two names.
             parted.setdefault(tuple(numbers.setdefault(each.get(tag), len(numbers)) for each in pairs.tags), tag)
-    return [
-        compare(database, before, after, suites=[pairs.suite], split=split, by=tag, alpha=ALPHA).suites[0]
-        for tag in parted.values() or ("none",)
-    ]
+    found = []
+    for tag in parted.values():
+        for value in sorted(values[tag]):
+            here = pairs.within([each.get(tag) == value for each in pairs.tags])
+            found += [(tag, line)] if (line := line_of(value, here, ALPHA)) else []
+    return found
 
 
 def _capability(pairs: SuitePairs, tag: str, line: Line, p_adjusted: float) -> dict[str, Any]:
@@ -111,11 +114,12 @@ def _capability(pairs: SuitePairs, tag: str, line: Line, p_adjusted: float) -> d
     return {**named, **figures, "loss_low": _finite(loss_low)}
 
 
-def _suite(database: Database, compared: SuiteComparison, before: str, after: str) -> dict[str, Any]:
-    pairs, signs = compared.pairs, compared.pairs.signs
+def _suite(database: Database, pairs: SuitePairs, before: str, after: str) -> dict[str, Any]:
+    whole, signs = line_of(pairs.suite, pairs, ALPHA), pairs.signs
     counts = {"broken": signs.count(-1), "mended": signs.count(1), "metric": pairs.metric.name}
+    figures = {name: value for name, value in _figures(whole).items() if name not in ADJUSTED} if whole else {}
     shown = flips(database, pairs, before, after, LISTED)
-    return {**(_figures(compared.whole) if compared.whole else {}), **counts, "flips": [_flip(flip) for flip in shown]}
+    return {**figures, **counts, "flips": [_flip(flip) for flip in shown]}
 
 
 def _flip(flip: Flip) -> dict[str, Any]:
