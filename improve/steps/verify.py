@@ -8,8 +8,9 @@
 `sandbox.Trial`); a row whose tests an empty program passes is dropped: they prove nothing. A scorer must give full
 marks. In agreement a teacher answers the prompt `samples` times anew, and at least `agree` of the answers must be the
 row's: equal in canonical form, after the last "the answer is", or in their last number. Rows that a program solved
-(`source.generator`) are right by construction and pass. A row that nothing can check is dropped as such: unverified is
-not verified. `checks.verify` says how a row passed.
+(`source.generator`) are right by construction and pass; so do those of a person's own file (`source.file`, as
+`compress.draw` reads them): they were given as what is right. A row that nothing can check is dropped as such:
+unverified is not verified. `checks.verify` says how a row passed.
 
 A sandbox or a teacher that breaks is an error of the step, never a dropped row. Cost: a program 5 to 30 ms, a
 teacher's answers what they cost; those of an earlier try lie in the ledger.
@@ -45,7 +46,7 @@ ARGUED = 8
 """Words from which an answer is an argument."""
 PROMPT_TOKENS = 500
 """Of a row's prompt: only estimates are made of it."""
-How = Literal["tests", "scorer", "construction", "agreement", ""]
+How = Literal["tests", "scorer", "construction", "given", "agreement", ""]
 
 
 class Parameters(Strict):
@@ -118,8 +119,11 @@ def how(row: Row, teacher: bool) -> How:
         return "tests"
     if isinstance(row.get("sample"), Mapping):
         return "scorer"
-    if isinstance(row.get("source"), Mapping) and row["source"].get("generator"):
+    source = row["source"] if isinstance(row.get("source"), Mapping) else {}
+    if source.get("generator"):
         return "construction"
+    if source.get("file"):
+        return "given"
     return "agreement" if teacher else ""
 
 

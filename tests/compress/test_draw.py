@@ -67,6 +67,17 @@ def test_rows_of_a_file(tmp_path: Path) -> None:
         drawn(tmp_path / "changed", file=str(path), file_sha256="0" * 64)
 
 
+def test_rows_of_a_file_are_taken_as_given(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"prompt": "Name a river.", "completion": "Elbe"}\n')
+    given = Artifact("d", "dataset", str(drawn(tmp_path / "draw", file=str(path))), "x")
+    taught = {"prompt": "Name a lake.", "completion": "Como", "source": {"teacher": "openai:big"}}
+    made = dataset.write(tmp_path / "made", "test", [{"id": dataset.row_id(taught), **taught}], 1)
+    inputs = [Artifact("m", "dataset", str(made), "y"), given]
+    folder = registry.step("improve.verify").run(inputs, {}, Remembering(tmp_path / "verify"))
+    assert [row["checks"]["verify"] for row in dataset.read(folder)] == ["given"], "the other one nobody checked"
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
