@@ -13,6 +13,7 @@ llm-compressor (`compress.awq.rounding`). Cost: the model in memory once, 20 pas
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -82,8 +83,9 @@ class Awq(Step):
         model = rows.model_of(inputs, NAME)
         calibrating, aside = _divided(rows.of(inputs, NAME))
         started, folder = time.monotonic(), context.scratch / "awq"
-        loaded = load(candidate.locate(model, ""), HFSettings())
-        skipped = check_shapes(loaded.model.config.to_dict())
+        place = candidate.locate(model, "")
+        skipped = check_shapes(_config(place))
+        loaded = load(place, HFSettings())
         ids = token_ids(calibrating, loaded.tokenizer, given.samples, given.max_length)
         probes = token_ids(aside, loaded.tokenizer, PROBES, checking.TOKENS)
         source = checking.log_probabilities(loaded.model, probes)
@@ -100,6 +102,17 @@ class Awq(Step):
         context.spend("seconds", seconds)
         context.progress(1.0, f"{found.divergence:.3g} nats apart, {found.top1:.1%} the same")
         return folder
+
+
+def _config(place: str) -> dict[str, Any]:
+    """Return the configuration of a folder, or of a name on the hub, as it lies there."""
+    told = Path(place) / "config.json"
+    if told.is_file():
+        found: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
+        return found
+    from transformers import AutoConfig
+
+    return dict(AutoConfig.from_pretrained(place).to_dict())
 
 
 def _divided(given: Sequence[rows.Row]) -> tuple[list[rows.Row], list[rows.Row]]:
