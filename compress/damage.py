@@ -54,16 +54,21 @@ def damage(database: Database, run_before: str, run_after: str, split: str = "te
         return {**head, "suites": {}, "refused": {}, "capabilities": [], "clusters": []}
     found = paired(database, run_before, run_after, split=split)
     able = [pairs for pairs in found if pairs.ids and not pairs.refused]
-    lines = [(pairs, tag, line) for pairs in able for tag, line in _lines(pairs)]
-    adjusted = stats.benjamini_hochberg({place: line.p for place, (_, _, line) in enumerate(lines)})
-    capabilities = [_capability(*line, p_adjusted=adjusted[place]) for place, line in enumerate(lines)]
     return {
         **head,
         "suites": {pairs.suite: _suite(database, pairs, run_before, run_after) for pairs in able},
         "refused": {pairs.suite: pairs.refused or "no sample that both scored" for pairs in found if pairs not in able},
-        "capabilities": sorted(capabilities, key=lambda one: (-_bound(one), one["suite"], one["capability"])),
+        "capabilities": capabilities(able),
         "clusters": _clusters(database, run_before, run_after, [pairs.suite for pairs in able]),
     }
+
+
+def capabilities(suites: Sequence[SuitePairs]) -> list[dict[str, Any]]:
+    """Return what became of each capability of paired suites, adjusted over all of them, the surest loss first."""
+    lines = [(pairs, tag, line) for pairs in suites for tag, line in _lines(pairs)]
+    adjusted = stats.benjamini_hochberg({place: line.p for place, (_, _, line) in enumerate(lines)})
+    found = [_capability(*line, p_adjusted=adjusted[place]) for place, line in enumerate(lines)]
+    return sorted(found, key=lambda one: (-_bound(one), one["suite"], one["capability"]))
 
 
 def first_broken(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
