@@ -100,8 +100,8 @@ def _minus(one: Column, other: Column) -> Column:
 def _shown(one: Figure, sign: str = "") -> str:
     """Return the figure, its interval over samples, and that over seeds."""
     return (
-        f"{one.value:{sign}.3f} [{one.low:{sign}.3f}, {one.high:{sign}.3f}], "
-        f"seeds [{one.seeds_low:{sign}.3f}, {one.seeds_high:{sign}.3f}]"
+        f"{one.value:{sign}.3f} [{one.low:{sign}.3f}, {one.high:{sign}.3f}] "
+        f"*[{one.seeds_low:{sign}.3f}, {one.seeds_high:{sign}.3f}]*"
     )
 
 
