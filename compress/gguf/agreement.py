@@ -62,9 +62,22 @@ class Agreement:
 def agreement(path: Path, reference: Reference, adapter: str = "") -> Agreement:
     """Return how far a GGUF (with an adapter on it) agrees with its source.
 
+    Raises: as `positions`.
+    """
+    rows = positions(path, reference, adapter)
+    owner, _, divergence, same, off = rows.T
+    kl, kl_se = clustered(divergence, owner)
+    top1, top1_se = clustered(same, owner)
+    p99, typical, largest = float(np.quantile(divergence, 0.99)), float(np.median(off)), float(off.max())
+    return Agreement(len(reference.tokens), len(rows), kl, kl_se, p99, top1, top1_se, typical, largest)
+
+
+def positions(path: Path, reference: Reference, adapter: str = "") -> NDArray[np.float64]:
+    """Return what each position is like, a row each: (number of its text, its place there, KL in nats, 1 where the best
+    token is the same, greatest difference of a logit in standard deviations).
+
     Raises:
-        InfrastructureError: other token ids, another vocabulary, logits that are no numbers.
-        UsageError: llama.cpp does not open it.
+        InfrastructureError: other token ids, logits that are no numbers. UsageError: llama.cpp does not open it.
     """
     settings = {"kv_type": "f32", "n_ctx": str(max(64, *map(len, reference.sequences)))}
     model = GGUF.open(str(path), settings | ({"adapter": adapter} if adapter else {}))
@@ -77,12 +90,7 @@ def agreement(path: Path, reference: Reference, adapter: str = "") -> Agreement:
             context.close()
     if not np.isfinite(rows).all():
         raise _other(path, "some of its logits are no numbers")
-    owner, divergence, same, largest = rows.T
-    kl, kl_se = clustered(divergence, owner)
-    top1, top1_se = clustered(same, owner)
-    p99 = float(np.quantile(divergence, 0.99))
-    texts, off = len(reference.tokens), (float(np.median(largest)), float(largest.max()))
-    return Agreement(texts, len(rows), kl, kl_se, p99, top1, top1_se, *off)
+    return rows
 
 
 def refuse(path: Path, found: Agreement, kind: str, quant: str) -> None:
@@ -142,7 +150,6 @@ def _same_tokens(vocabulary: Vocabulary, reference: Reference, path: Path) -> No
 
 
 def _compared(tree: Tree, reference: Reference) -> NDArray[np.float64]:
-    """Return a row for each position: (number of its text, KL, whether the best token is the same, largest)."""
     order = sorted(range(len(reference.sequences)), key=lambda i: reference.sequences[i])
     leaves = [_leaf(reference.sequences[i]) for i in order]
     rows, at = [], 0
@@ -150,7 +157,7 @@ def _compared(tree: Tree, reference: Reference) -> NDArray[np.float64]:
         shared = tree.take(leaves[at:])
         for row in tree.grow(leaves[at : at + len(shared)], shared):
             for number in order[at + row.low : at + row.high]:
-                rows.append((number, *_position(reference.logits[number][row.depth], row.logits)))
+                rows.append((number, row.depth, *_position(reference.logits[number][row.depth], row.logits)))
         at += len(shared)
     return np.array(rows, dtype=np.float64)
 

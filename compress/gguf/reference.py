@@ -69,7 +69,7 @@ def take(loaded: Loaded, compared: Sequence[str]) -> Reference:
     """Return what a model says; the texts that it writes itself are compared too."""
     codec = Codec(loaded.tokenizer)
     sequences = _own(loaded, codec)
-    logits = _logits(loaded, sequences)
+    logits = along(loaded, sequences)
     written = [loaded.tokenizer.decode(ids, skip_special_tokens=True) for ids in sequences]
     return Reference({text: tuple(codec.encode(text)) for text in (*compared, *written)}, sequences, logits)
 
@@ -94,7 +94,8 @@ def _own(loaded: Loaded, codec: Codec) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(one[: one.index(eos, 1)] if eos in one[1:] else one) for one in drawn)
 
 
-def _logits(loaded: Loaded, sequences: Sequence[tuple[int, ...]]) -> tuple[NDArray[np.float32], ...]:
+def along(loaded: Loaded, sequences: Sequence[tuple[int, ...]]) -> tuple[NDArray[np.float32], ...]:
+    """Return the source's logits after each token of each sequence: (tokens, vocabulary) float32."""
     import torch
 
     found: list[NDArray[np.float32]] = []

@@ -74,6 +74,7 @@ def test_an_unknown_architecture_names_the_nearest() -> None:
     source.check_source({"architectures": ["Some"], "text_config": {"architectures": ["Qwen3ForCausalLM"]}})
 
 
+@pytest.mark.slow
 def test_what_the_converter_can_import_is_what_we_say_it_knows() -> None:
     from harness.models.convert import bundled
 
