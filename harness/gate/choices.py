@@ -84,7 +84,7 @@ def _answers(name: str, value: str, found: Sequence[Mapping[str, Any]]) -> tuple
         return [], "a sample asks more than once"
     lines = []
     for row in found:
-        target = _right(suite, _sample(suite, row), value, len(row["sums"]))
+        target = right(suite, _sample(suite, row), value, len(row["sums"]))
         if target is None:
             return [], f"no one choice is the right one of {row['sample_id'][:12]}"
         if (likeliest(row["sums"]) == target) != (row["measures"][value] >= 1.0):
@@ -103,7 +103,7 @@ def _sample(suite: Suite, row: Mapping[str, Any]) -> Sample:
     return Sample(row["sample_id"], suite.name, row["origin"] or "", row["split"], data, target, row["tags"] or {})
 
 
-def _right(suite: Suite, sample: Sample, value: str, count: int) -> int | None:
+def right(suite: Suite, sample: Sample, value: str, count: int) -> int | None:
     """Return the index of the one choice that the suite's scorer calls right; None where there is none or several."""
     found = []
     for likely in range(count):
