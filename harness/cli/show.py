@@ -40,7 +40,8 @@ def run(
 ) -> None:
     """Show a run: scores, intervals, faults, failure modes; with --samples what was asked and said.
 
-    Show an artifact, a step or a loop: the curves of its trainings, while one runs those so far; of a loop the rounds.
+    Show an artifact, a step or a loop: the curves of its trainings, while one runs those so far; of a loop the rounds,
+    of a calibrated model its reliability diagram.
     """
     from harness.cli import naming
     from harness.config import GRADES
@@ -77,7 +78,7 @@ def run(
 
 def _show_trainings(database: Any, kind: str, named: str, plot: Path | None, as_json: bool) -> None:
     """Show what is no run: a loop with its rounds, an artifact, a step; each with the trainings it holds."""
-    from harness.cli import chart, curves, rounds
+    from harness.cli import chart, curves, reliability, rounds
 
     if plot is not None:
         chart.check(plot)
@@ -88,7 +89,9 @@ def _show_trainings(database: Any, kind: str, named: str, plot: Path | None, as_
             raise UsageError(what, "a training, made or running", f"type: harness show {named}{db_option(database)}")
         chart.write(trainings, plot)
     head = rounds.of(database, named) if kind == "loop" else curves.about(database, kind, named)
+    calibration = reliability.of(database.folder / head["path"]) if "path" in head else None
     if as_json:
+        head = {**head, **({"calibration": calibration.told} if calibration else {})}
         emit({**head, "trainings": [curves.document(one) for one in trainings], "plot": str(plot) if plot else None})
         return
     console = people(False)
@@ -96,6 +99,8 @@ def _show_trainings(database: Any, kind: str, named: str, plot: Path | None, as_
         rounds.show(console, named, head)
     else:
         console.print(printable("  ".join(f"{key} {value}" for key, value in head.items() if value)), markup=False)
+    if calibration is not None:
+        reliability.show(console, calibration)
     for training in trainings:
         curves.show(console, training)
     if plot is not None:

@@ -17,12 +17,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.models import calibration
 from harness.workbench import record
 
 KEPT = (
     "*.safetensors", "*.safetensors.index.json", "*.gguf", "*config.json", "tokenizer.json", "tokenizer.model",
     "spiece.model", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json", "special_tokens_map.json",
     "chat_template.*", "*.jinja", "*.tiktoken", "LICENSE*", "LICENCE*", "NOTICE*", "artifact.json", record.FILE,
+    calibration.FILE, calibration.DIAGRAM,
 )  # fmt: skip
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
 LARGE_BYTES = 4 << 20
