@@ -24,7 +24,7 @@ from harness.errors import UsageError
 
 WARMUP = 0.03
 """Share of the steps in which the learning rate rises."""
-LOOKS = 10
+LOOKS = 5
 """Times that the rows held out are looked at, the one before training left out."""
 BATCH = 16
 """Rows of a forward pass where nothing is learned."""
