@@ -3,10 +3,14 @@
     rows, base = compress.scores.compression(database, "quickstart-tiny")
     show(console, rows, base)
 
-    stage                 MiB   bits  KL base  KL step   top-1  primer               broken  mended  gate  kept  s
-    before               4.02  32.00                            0.962 [0.94, 0.98]
-    1 compress.prune     3.27  32.00   0.0410   0.0410  97.1 %  0.941 [0.91, 0.96]       11       2  PASS  yes   41
-    2 compress.gguf      0.62   5.81   0.0460   0.0052  96.4 %  0.938 [0.91, 0.96]        3       2  FAIL  no    12
+    stage              MiB   bits  KL base  KL step  top-1  gate           s
+    before            4.02  32.00
+    1 compress.prune  3.27  32.00   0.0410   0.0410  97.1%  PASS          41
+    2 compress.gguf   0.62   5.81   0.0460   0.0052  96.4%  FAIL, undone  12
+    sealed samples    primer             broken  mended
+    before            0.962 [0.94, 0.98]
+    1 compress.prune  0.941 [0.91, 0.96]     11       2
+    2 compress.gguf   0.938 [0.91, 0.96]      3       2
     broke first: skill logic of primer, at 2 compress.gguf: 11 of 92 samples broke, 2 were mended (p 0.003)
 
 `KL base`: mean divergence from the model before all stages, in nats a token; `KL step`: from the one right before.
@@ -24,6 +28,8 @@ from harness.cli.console import plain_table, printable
 from harness.cli.verdict import COLOURS
 
 MIB = 2**20
+LABEL = 22
+"""Characters of a stage's name: with them the tables fit on 80 columns."""
 NUMBERS = ("MiB", "bits", "KL base", "KL step", "top-1")
 RUNNING = "not at its end: it runs, or was killed"
 
@@ -71,16 +77,20 @@ def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def show(console: Any, rows: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> None:
-    """Print a row a stage, what broke first, and how it ended."""
+    """Print what each stage cost, what became of its answers, what broke first, and how it ended."""
     shown = document(rows, base)
-    every = [shown["before"], *shown["stages"]]
-    suites = list(dict.fromkeys(name for one in every for name in one["scores"]))
-    columns = ("stage", *NUMBERS, *map(_safe, suites), "broken", "mended", "gate", "kept", "seconds")
-    table = plain_table(*columns, right={*NUMBERS, "broken", "mended", "seconds"})
-    table.add_row("before", *_cells(shown["before"], suites), "", "", "")
-    for one in shown["stages"]:
-        table.add_row(_named(one), *_cells(one, suites), _verdict(one["verdict"]), _kept(one), _plain(one["seconds"]))
-    console.print(table)
+    every = [("before", shown["before"]), *((_named(one), one) for one in shown["stages"])]
+    costs = plain_table("stage", *NUMBERS, "gate", "s", right={*NUMBERS, "s"})
+    for name, one in every:
+        costs.add_row(name, *_costs(one), _gate(one), _plain(one.get("seconds"), ".0f"))
+    console.print(costs)
+    if suites := list(dict.fromkeys(suite for _, one in every for suite in one["scores"])):
+        counts = ("broken", "mended")
+        answers = plain_table("sealed samples", *map(_safe, suites), *counts, right=counts)
+        for name, one in every:
+            found = (_score(one["scores"].get(suite)) for suite in suites)
+            answers.add_row(name, *found, *(_plain(one[count], "d") for count in counts))
+        console.print(answers)
     if shown["stages"]:
         console.print(_broken(shown["broke_first"]))
     console.print(f"[bold]{_safe(base.get('compression') or '')}[/]: {_safe(shown['outcome'] or RUNNING)}")
@@ -94,33 +104,33 @@ def _broken(first: Mapping[str, Any]) -> str:
 
 
 def _named(one: Mapping[str, Any]) -> str:
-    return _safe(f"{one['number']} {one['step']}")
+    from rich.markup import escape
+
+    return escape(printable(f"{one['number']} {one['step']}", LABEL))
 
 
-def _cells(one: Mapping[str, Any], suites: Sequence[str]) -> list[str]:
+def _costs(one: Mapping[str, Any]) -> list[str]:
     size, top = one["size_bytes"], one["top1_agreement"]
-    scores = (one["scores"].get(name) for name in suites)
     return [
         "" if size is None else f"{size / MIB:,.2f}",
         _plain(one["bits_per_weight"], ".2f"),
         _plain(one["kl_mean"], ".4f"),
         _plain(one["kl_mean_before"], ".4f"),
         "" if top is None else f"{top:.1%}",
-        *("" if s is None else f"{s['score']:.3f} \\[{s['low']:.2f}, {s['high']:.2f}]" for s in scores),
-        _plain(one["broken"], "d"),
-        _plain(one["mended"], "d"),
     ]
 
 
-def _verdict(outcome: str | None) -> str:
-    return f"[{COLOURS[outcome]}]{outcome}[/]" if outcome in COLOURS else "-"
+def _score(score: Mapping[str, Any] | None) -> str:
+    return "" if score is None else f"{score['score']:.3f} \\[{score['low']:.2f}, {score['high']:.2f}]"
 
 
-def _kept(one: Mapping[str, Any]) -> str:
-    return "-" if one["kept"] is None else "yes" if one["kept"] else "[red]rolled back[/]"
+def _gate(one: Mapping[str, Any]) -> str:
+    outcome = one.get("verdict")
+    said = f"[{COLOURS[outcome]}]{outcome}[/]" if outcome in COLOURS else ""
+    return f"{said}, undone" if one.get("kept") is False else said
 
 
-def _plain(value: Any, form: str = ".0f") -> str:
+def _plain(value: Any, form: str) -> str:
     return "" if value is None else format(value, form)
 
 

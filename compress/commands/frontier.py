@@ -74,22 +74,22 @@ def _show(console: Any, axis: Axis, against: str) -> None:
 
     from compress import frontier_plot
 
-    told = f"{axis.suite} {axis.metric}, version {axis.version}, prompt {axis.prompt}, sealed samples"
+    most = max(one.point.n for one in axis.marked)
+    told = f"{axis.suite} {axis.metric}, version {axis.version}, prompt {axis.prompt}, {most:,} sealed samples"
     console.print(f"[bold]{escape(printable(told))}[/]")
-    numbers = ("n", "MiB", "tokens/s", "memory MiB")
-    table = plain_table("", "model", "quality", *numbers, "", right=numbers)
+    other = "memory MiB" if against == "memory" else "tokens/s"
+    table = plain_table("", "model", "quality", "MiB", other, "", right=("MiB", other))
     signs = {one.point.name: frontier_plot.sign(place) for place, one in enumerate(axis.marked)}
     for place, one in enumerate(axis.marked):
         point, state = one.point, frontier_plot.state(one)
+        second = frontier_plot.cost(one, "memory" if against == "memory" else "speed")
         table.add_row(
             frontier_plot.sign(place),
             escape(printable(point.name)),
-            f"{point.quality:.3f} \\[{point.low:.3f}, {point.high:.3f}]",
-            str(point.n),
+            f"{point.quality:.3f} \\[{point.low:.2f}, {point.high:.2f}]",
             f"{point.size_bytes / MIB:,.2f}",
-            "" if point.speed is None else f"{point.speed:,.0f}",
-            "" if point.memory_bytes is None else f"{point.memory_bytes / MIB:,.0f}",
-            _note(state, signs.get(one.unproven, "")),
+            "" if second is None else f"{second:,.0f}",
+            _note(state, signs.get(one.unproven, ""), "" if point.n == most else f"{point.n:,} samples"),
             style=frontier_plot.COLOURS[state] if state != "dominated" else None,
         )
     console.print(table)
@@ -100,6 +100,6 @@ def _show(console: Any, axis: Axis, against: str) -> None:
     console.print()
 
 
-def _note(state: str, unproven: str) -> str:
+def _note(state: str, unproven: str, samples: str) -> str:
     said = {"optimal": "optimal", "rolled back": "rolled back", "dominated": ""}[state]
-    return f"{said}, not proven better than {unproven}" if unproven else said
+    return ", ".join(filter(None, (said, f"not proven better than {unproven}" if unproven else "", samples)))

@@ -39,7 +39,7 @@ def said(database: Database, *words: object, code: int = 0) -> str:
 def test_people_see_a_table_and_a_picture(database: Database) -> None:
     text = said(database)
     lines = text.splitlines()
-    assert "mmlu acc, version 1, prompt raw, sealed samples" in lines[0] and "\x1b" not in text
+    assert f"mmlu acc, version 1, prompt raw, {len(kit.SEALED)} sealed samples" in lines[0] and "\x1b" not in text
     (gguf,) = (line for line in lines if line.startswith("2 "))
     assert "small/1 compress.gguf \\x1b[2J[red]" in gguf and gguf.rstrip().endswith("optimal")
     assert any(line.startswith("1 ") and line.rstrip().endswith("not proven better than 2") for line in lines)
