@@ -34,7 +34,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 NOT_MODELS = frozenset(
     {"ledger", "reasoning", "text", "pool", "chat", "decoding", "convert", "convert_lora", "threads", "toolcalls"}
-    | {"lm_eval_adapter", "calibration"}
+    | {"lm_eval_adapter", "calibration", "convert_bundle"}
 )
 """Files of `harness/models` that serve no prefix: they compose models or help them."""
 

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.models.convert import bundled, quiet
+from harness.models.convert import quiet
+from harness.models.convert_bundle import bundled
 from harness.models.convert_lora import converter
 from harness.models.hf.loading import Loaded
 

@@ -22,6 +22,7 @@ from typing import Any
 from compress.gguf import kinds
 from harness.errors import MissingPackage, UsageError, nearest
 from harness.models import convert
+from harness.models.convert_bundle import bundle
 
 PACKAGES = {
     "torch": "torch", "transformers": "transformers", "gguf": "gguf", "sentencepiece": "sentencepiece",
@@ -53,7 +54,7 @@ def check_source(
         MissingPackage: converter, quantiser or a package that they need. UsageError: weights that are packed already,
             an unknown architecture, no or an unknown tokenizer, an unknown quant, rows that are no whole blocks.
     """
-    convert.bundle()
+    bundle()
     for module, package in PACKAGES.items():
         if importlib.util.find_spec(module) is None:
             raise MissingPackage(package, "converting to GGUF", "compress")
@@ -186,7 +187,7 @@ def _rows(config: Mapping[str, Any], quant: str) -> None:
 @cache
 def architectures() -> frozenset[str]:
     """Return the architectures that the converter makes text models of; none where its source reads otherwise."""
-    tree = ast.parse((convert.bundle() / "conversion" / "__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((bundle() / "conversion" / "__init__.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "TEXT_MODEL_MAP" and node.value:
             return frozenset(ast.literal_eval(node.value))
@@ -196,7 +197,7 @@ def architectures() -> frozenset[str]:
 @cache
 def pre_tokenizers() -> tuple[str, frozenset[str]]:
     """Return (the text that the converter knows pre-tokenizers by, the SHA-256 of its ids in each that it knows)."""
-    tree = ast.parse((convert.bundle() / "conversion" / "base.py").read_text(encoding="utf-8"))
+    tree = ast.parse((bundle() / "conversion" / "base.py").read_text(encoding="utf-8"))
     named = [node for node in ast.walk(tree) if getattr(node, "name", "") == "get_vocab_base_pre"]
     texts = [str(node.value) for one in named for node in ast.walk(one) if isinstance(node, ast.Constant)]
     hashes = frozenset(text for text in texts if len(text) == 64 and not set(text) - set("0123456789abcdef"))

@@ -1,9 +1,7 @@
 """Turns a Hugging Face model folder into a GGUF file, and a GGUF file into a quantised one.
 
-The converter is llama.cpp's own (MIT), as the package auto-round 0.15.1 ships it unchanged under
-`auto_round/export/export_to_gguf/conversion`. It is no documented interface, so it is imported here and nowhere else,
-without importing auto-round itself (2.5 s instead of 9 s) and without leaving `conversion` in sys.modules. Quantising
-is `llama_model_quantize` of the llama.cpp inside llama-cpp-python, so that writer and reader are one version.
+The converter is llama.cpp's own (`convert_bundle` says where it comes from). Quantising is `llama_model_quantize` of
+the llama.cpp inside llama-cpp-python, so that writer and reader are one version.
 
     hf_to_gguf(Path("checkpoint"), Path("model.gguf"))            -> model.gguf, 2-D tensors F16, 1-D tensors F32
     quantize(Path("model.gguf"), Path("small.gguf"), "Q5_K_M")    -> small.gguf
@@ -19,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib.util
 import json
 import logging
 import os
@@ -27,10 +24,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from harness.errors import InfrastructureError, MissingPackage, UsageError, nearest
+from harness.models.convert_bundle import bundled
 
 KINDS = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
 """What the converter itself can write; everything smaller is a second step, `quantize`."""
@@ -46,9 +43,6 @@ UNCONVERTED = (
     NotImplementedError, KeyError, ValueError, FileNotFoundError, AssertionError, AttributeError, RuntimeError,
 )  # fmt: skip
 """What the converter raises at a model that it cannot convert."""
-
-_NAME = "conversion"
-_loaded: dict[str, ModuleType] = {}
 
 
 def hf_to_gguf(source: Path, target: Path, kind: str = "f16") -> Path:
@@ -151,71 +145,6 @@ def tensor_types(path: Path) -> dict[str, int]:
     except ImportError as error:
         raise MissingPackage("gguf", "reading a GGUF's tensor types", "compress") from error
     return dict(Counter(tensor.tensor_type.name for tensor in gguf.GGUFReader(path).tensors))
-
-
-def bundle() -> Path:
-    """Return the folder in which the converter's package `conversion` lies. Imports nothing.
-
-    Raises:
-        MissingPackage: auto-round is not installed.
-    """
-    found = importlib.util.find_spec("auto_round")
-    if found is None or not found.submodule_search_locations:
-        raise MissingPackage("auto-round", "converting to GGUF", "compress")
-    return Path(found.submodule_search_locations[0]) / "export" / "export_to_gguf"
-
-
-@contextlib.contextmanager
-def bundled() -> Iterator[Any]:
-    """Yield the bundled converter, for this block only under the top-level name that it imports itself by."""
-    place = bundle()
-    path, strangers = list(sys.path), _taken()
-    sys.modules.update(_loaded)
-    sys.path.insert(0, str(place))
-    try:
-        importlib.import_module("sentencepiece")  # else found missing only in the middle of a conversion
-        with _newer_names():
-            yield importlib.import_module(_NAME)
-    except ImportError as error:
-        raise MissingPackage(error.name or str(error), "converting to GGUF", "compress") from error
-    finally:
-        sys.path[:] = path  # the converter adds to it too
-        _loaded.update(_taken())
-        sys.modules.update(strangers)
-
-
-@contextlib.contextmanager
-def _newer_names() -> Iterator[None]:
-    """Let the converter name architectures and tensors that are newer than the newest gguf there is (0.19).
-
-    A file of the converter that names one (qwen.py: DFLASH, glm.py: FC) could not even be imported otherwise. The
-    stand-in is the bare name: a model that needs it is refused, its neighbours are converted.
-    """
-    gguf = importlib.import_module("gguf")
-    known = {kind: getattr(gguf, kind) for kind in ("MODEL_ARCH", "MODEL_TENSOR")}
-    try:
-        for kind, names in known.items():
-            setattr(gguf, kind, _Named(names))
-        yield
-    finally:
-        for kind, names in known.items():
-            setattr(gguf, kind, names)
-
-
-class _Named:
-    """An enumeration that answers to every name."""
-
-    def __init__(self, names: Any) -> None:
-        self._names = names
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._names, name, name)
-
-
-def _taken() -> dict[str, ModuleType]:
-    """Remove and return every module that is loaded under the converter's name."""
-    names = [name for name in sys.modules if name == _NAME or name.startswith(f"{_NAME}.")]
-    return {name: sys.modules.pop(name) for name in names}
 
 
 def _with_known_pre(base: Any, source: Path) -> Any:

@@ -2,7 +2,7 @@
 
     lora_to_gguf(Path("adapter"), Path("adapter.gguf"), base=Path("checkpoint"))     -> adapter.gguf
 
-The bundled converter has no part for adapters (see `convert.py` for where it comes from), but its model classes know
+The bundled converter (`convert_bundle.py`) has no part for adapters, but its model classes know
 how each architecture names and rearranges its weights. An adapter's `B` has the rows of its weight, so it goes through
 the class like a weight; then the class also converts the product `B A`, and the two must agree, else the architecture
 rearranges columns, which an adapter cannot follow: refused. Scales of PEFT that differ from `alpha / rank` (rsLoRA,
@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import MissingPackage, UsageError
-from harness.models.convert import bundled, quiet, written
+from harness.models.convert import quiet, written
+from harness.models.convert_bundle import bundled
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 REFUSED = (

@@ -76,7 +76,7 @@ def test_an_unknown_architecture_names_the_nearest() -> None:
 
 @pytest.mark.slow
 def test_what_the_converter_can_import_is_what_we_say_it_knows() -> None:
-    from harness.models.convert import bundled
+    from harness.models.convert_bundle import bundled
 
     with bundled() as conversion:
         assert source.architectures() == frozenset(conversion.TEXT_MODEL_MAP)

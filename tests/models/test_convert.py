@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InfrastructureError, MissingPackage, UsageError
-from harness.models import convert
+from harness.models import convert, convert_bundle
 
 NASTY = (
     "",
@@ -184,9 +184,9 @@ def test_errors_say_what_is_wrong_and_leave_nothing(source: Path, f16: Path, tmp
 
 
 def test_a_missing_package_names_the_extra(source: Path, tmp_path: Path, monkeypatch) -> None:
-    find_spec = convert.importlib.util.find_spec
+    find_spec = convert_bundle.importlib.util.find_spec
     monkeypatch.setattr(
-        convert.importlib.util,
+        convert_bundle.importlib.util,
         "find_spec",
         lambda name, *rest: None if name == "auto_round" else find_spec(name, *rest),
     )
