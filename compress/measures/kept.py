@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 TOP = 256
 MOST_BYTES = 2 << 30
+DAY_S = 86_400.0
 FACTS, LOGPROBS, TOKENS, NLL = "facts.json", "logprobs.f4", "tokens.i4", "nll.f8"
 
 
@@ -97,7 +99,13 @@ def is_kept(folder: Path) -> bool:
 
 
 def trim(home: Path, most_bytes: int, needed: Sequence[Path]) -> None:
-    """Remove what was not used for longest until no more than `most_bytes` lie in `home`; never one of `needed`."""
+    """Remove what was not used for longest until no more than `most_bytes` lie in `home`; never one of `needed`.
+
+    What a kill left unfinished goes after a day.
+    """
+    for left in home.glob(".*"):
+        if left.is_dir() and left.stat().st_mtime < time.time() - DAY_S:
+            shutil.rmtree(left, ignore_errors=True)
     found = [folder for folder in home.iterdir() if (folder / FACTS).is_file()]
     found.sort(key=lambda folder: (folder not in needed, -folder.stat().st_mtime))
     total = 0

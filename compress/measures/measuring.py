@@ -81,11 +81,12 @@ def measure(
     against = {name: str(one) for name, one in kept.items()}
     found = _child(home, {**shared, "read": vars(own), "into": str(mine), "against": against})
     trim(home, CACHE_BYTES, [mine, *kept.values()])
+    sized = size(folder, weights_of(own))
     if "broken" in found:
         blank = {**dict.fromkeys(PERPLEXITY), "against": {name: dict.fromkeys(AGAINST) for name in places}}
-        return {**size(folder, Path(own.path)), **blank, **found, "speed": None}
+        return {**sized, **blank, **found, "speed": None}
     bench = {"bench": f"{own.engine}:{own.path}", "settings": own.settings, "db": str(database.path)}
-    return {**size(folder, Path(own.path)), **found, "speed": _child(home, bench) if speed else None}
+    return {**sized, **found, "speed": _child(home, bench) if speed else None}
 
 
 def place_of(spec: str, settings: Mapping[str, str], cache: Path) -> Place:
@@ -116,6 +117,16 @@ def place_of(spec: str, settings: Mapping[str, str], cache: Path) -> Place:
         if prefix == "gguf"
         else Place("hf", locator, _known("hf", settings))
     )
+
+
+def weights_of(place: Place) -> Path:
+    """Return the GGUF file or the folder of a model that was opened once: of one of the hub, its copy here."""
+    path = Path(place.path)
+    if place.engine == "gguf" or path.is_dir():
+        return path
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(place.path, revision=place.settings.get("revision"), local_files_only=True))
 
 
 def _known(engine: str, settings: Mapping[str, str]) -> dict[str, str]:
@@ -152,7 +163,7 @@ def _child(home: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     environment = dict(os.environ)
     wait_politely(environment)
     scratch = Path(tempfile.mkdtemp(prefix=".child-", dir=home))
-    log, answer = home / "last.log", scratch / "answer.json"
+    log, answer = scratch / "log", scratch / "answer.json"
     try:
         (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
         with log.open("wb") as sink:
@@ -163,6 +174,8 @@ def _child(home: Path, job: Mapping[str, Any]) -> dict[str, Any]:
             finally:
                 child.end()
         told: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8")) if answer.is_file() else {}
+        if not told:
+            log = log.rename(home / f"{scratch.name.removeprefix('.')}.log")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if "refused" in told:

@@ -106,16 +106,13 @@ class _Llama:
         from harness.config import read_settings
         from harness.models.gguf.context import Context, Plan
         from harness.models.gguf.header import read_parts
-        from harness.models.gguf.library import load_llama, version
-        from harness.models.gguf.notes import check_loads
+        from harness.models.gguf.library import load_llama
         from harness.models.gguf.settings import PAD_ROWS, GGUFSettings
         from harness.models.gguf.weights import Weights
 
         settings = {**place.settings, "n_ctx": str(ROW_TOKENS), "n_batch": str(PIECE), "n_ubatch": str(PIECE)}
         parts = read_parts(Path(place.path))
-        llama = load_llama()
-        check_loads(parts[0].path, version())
-        self.weights = Weights(llama, parts[0], read_settings(settings, GGUFSettings))
+        self.weights = Weights(load_llama(), parts[0], read_settings(settings, GGUFSettings))
         try:
             cells = self.weights.n_ctx + PAD_ROWS
             self.context = Context(self.weights, Plan(cells, sequences=2, unified=True, max_outputs=PIECE))

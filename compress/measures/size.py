@@ -44,7 +44,14 @@ def _files(opened: Path) -> list[Path]:
         from harness.models.gguf.header import read_parts
 
         return [part.path for part in read_parts(opened)]
-    found = sorted(opened.glob("*.safetensors"))
+    index = opened / "model.safetensors.index.json"
+    if index.is_file():
+        # Beside them there may be the same weights once more, under other names.
+        parts = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        found = [opened / Path(part).name for part in sorted(parts)]
+    else:
+        whole = opened / "model.safetensors"
+        found = [whole] if whole.is_file() else sorted(opened.glob("*.safetensors"))
     if not found:
         raise UsageError(f"no weights in {str(opened)!r}", "safetensors or a GGUF", f"type: ls {opened}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from compress.measures import kept
 from compress.measures.__main__ import _same, drawn
 from compress.measures.divergence import kl, log_softmax
 from compress.measures.kept import Kept, Writer, is_kept, trim
-from compress.measures.measuring import place_of
+from compress.measures.measuring import _child, place_of
 from compress.measures.size import size
-from harness.errors import UsageError
+from harness.errors import InfrastructureError, UsageError
 from harness.models import convert
 
 
@@ -73,6 +74,21 @@ def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["needed"]
 
 
+def test_what_a_kill_left_goes_after_a_day(tmp_path: Path) -> None:
+    for name, hours in ((".one-1", 25), (".two-2", 23)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - 3600 * hours,) * 2)
+    trim(tmp_path, 0, [])
+    assert [one.name for one in tmp_path.iterdir()] == [".two-2"]
+
+
+def test_a_child_that_breaks_names_its_log(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="measuring 'model' ended by exit code 1") as caught:
+        _child(tmp_path, {"read": {"path": "model"}})
+    (log,) = tmp_path.iterdir()
+    assert "KeyError" in log.read_text() and str(log) in caught.value.next
+
+
 def test_another_tokenizer_is_refused(tmp_path: Path) -> None:
     written(tmp_path / "one", [[1, 2, 3], [4, 5]], 100)
     reference = Kept(tmp_path / "one")
@@ -117,6 +133,16 @@ def test_a_packed_tensor_counts_by_what_it_unpacks_to(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"quantization_config": {"quant_method": "gptq"}}')
     with pytest.raises(UsageError, match="packed by 'gptq'"):
         size(tmp_path, tmp_path)
+
+
+def test_weights_that_lie_there_twice_count_once(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    for number, name in enumerate(("model-1", "model-2", "consolidated")):
+        save_file({f"{number}.weight": np.zeros((10, 10), np.float32)}, tmp_path / f"{name}.safetensors")
+    assert size(tmp_path, tmp_path)["parameters"] == 300
+    index = {"weight_map": {"0.weight": "model-1.safetensors", "1.weight": "../model-2.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert size(tmp_path, tmp_path)["parameters"] == 200
 
 
 def test_an_archive_has_its_own_size_and_the_parameters_of_what_is_in_it(tmp_path: Path, tiny_folder: Path) -> None:
