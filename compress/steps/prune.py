@@ -155,13 +155,22 @@ def _cut(loaded: Loaded, ids: Sequence[Sequence[int]], given: Parameters) -> Cut
 
 
 def _opens(folder: Path, done: Cut) -> None:
-    """Refuse a folder that does not open as what was saved, all weights and no others, or answers with no number."""
+    """Refuse a folder that does not open with all weights and no others, or a model that answers with no number."""
     from transformers import AutoModelForCausalLM
 
-    _, found = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, local_files_only=True)
+    try:
+        # Names and shapes alone: no second copy in memory.
+        _, found = AutoModelForCausalLM.from_pretrained(
+            folder, output_loading_info=True, local_files_only=True, device_map="meta"
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        what = f"the pruned model does not open: {str(error).splitlines()[0]}"
+        raise InfrastructureError(what, "weights as its config.json says", "look at the disk") from error
     wrong = {key: sorted(map(str, found[key])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
     if any(wrong.values()):
-        raise InfrastructureError(f"the pruned model does not open as it is: {wrong}", "all weights, no others", "")
+        raise InfrastructureError(
+            f"the pruned model does not open as it is: {wrong}", "all weights, no others", "look at the disk"
+        )
     if not math.isfinite(done.after):
         what = f"the pruned model's perplexity on its calibration rows is {done.after}"
         raise InfrastructureError(what, "a number", "look at the model's weights and at the rows")
