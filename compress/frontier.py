@@ -3,8 +3,10 @@
     (axis,) = frontier.mark(points)      -> Axis(suite="primer", .., marked=(Marked(point, optimal=True, ..), ..))
 
 A point is dominated by one that is at least as good in quality, size and speed, and better in one of them; where one
-of the two was not timed, by quality and size alone. What is not dominated is optimal. A stage that was rolled back is
-shown, and takes no part: what its gate refused is nobody's choice, small as it may be.
+of the two was not timed, by quality and size alone. Sizes are held against each other at three significant digits and
+speeds at two: a header that is some bytes shorter, and the wobble of a clock, make no model a better one. What is not
+dominated is optimal. A stage that was rolled back is shown, and takes no part: what its gate refused is nobody's
+choice, small as it may be.
 
 Quality is a score on samples: where the 95% intervals of two models overlap, the better score is `not proven better`.
 An optimal point that costs more than another one, and is not proven better than it, names the smallest such one. The
@@ -70,14 +72,22 @@ class Axis:
 
 def costs_no_more(one: Point, other: Point) -> bool:
     """Return whether `one` is at least as small as `other` and, where both were timed, at least as fast."""
-    slower = one.speed is not None and other.speed is not None and one.speed < other.speed
-    return one.size_bytes <= other.size_bytes and not slower
+    (small, large), (fast, slow) = _costs(one, other)
+    return small <= large and fast >= slow
 
 
 def costs_less(one: Point, other: Point) -> bool:
     """Return whether `one` costs no more than `other`, and is smaller or faster."""
-    faster = one.speed is not None and other.speed is not None and one.speed > other.speed
-    return costs_no_more(one, other) and (one.size_bytes < other.size_bytes or faster)
+    (small, large), (fast, slow) = _costs(one, other)
+    return small <= large and fast >= slow and (small < large or fast > slow)
+
+
+def _costs(one: Point, other: Point) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return (sizes, speeds) of both as they are compared; speeds are equal where one was not timed."""
+    sizes = float(f"{one.size_bytes:.3g}"), float(f"{other.size_bytes:.3g}")
+    if one.speed is None or other.speed is None:
+        return sizes, (0.0, 0.0)
+    return sizes, (float(f"{one.speed:.2g}"), float(f"{other.speed:.2g}"))
 
 
 def dominates(one: Point, other: Point) -> bool:

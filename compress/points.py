@@ -152,13 +152,13 @@ def _of_compressions(database: Database, runs: Mapping[str, Any]) -> Iterator[tu
     latest = {row["compression"]: row for row in stages.compressions(database)}
     after = stages.rows(database)
     for name, row in latest.items():
-        if row["run_base"] in runs and row["measures"]:
+        if row["run_base"] in runs and (row["measures"] or {}).get("size_bytes"):
             yield name, _measured(database, f"{name}/0 before", runs[row["run_base"]], row["measures"], is_base=True)
         for stage in after:
-            if stage["compression"] == name and stage["run_id"] in runs and stage["measures"]:
+            measures = stage["measures"] or {}
+            if stage["compression"] == name and stage["run_id"] in runs and measures.get("size_bytes"):
                 title, kept = f"{name}/{stage['number']} {stage['step']}", stage["kept"] is not False
-                run, measures = runs[stage["run_id"]], stage["measures"]
-                yield name, _measured(database, title, run, measures, kept=kept, is_stage=True)
+                yield name, _measured(database, title, runs[stage["run_id"]], measures, kept=kept, is_stage=True)
 
 
 def _measured(

@@ -93,8 +93,9 @@ def _show(console: Any, axis: Axis, against: str) -> None:
             style=frontier_plot.COLOURS[state] if state != "dominated" else None,
         )
     console.print(table)
-    for line in frontier_plot.terminal(axis, against, min(WIDTH, console.width)):
-        console.print(line)
+    if len(axis.marked) > 1:
+        for line in frontier_plot.terminal(axis, against, min(WIDTH, console.width)):
+            console.print(line)
     if any(one.unproven for one in axis.marked):
         console.print(f"[dim]{NOTE}[/]")
     console.print()

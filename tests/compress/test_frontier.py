@@ -75,6 +75,13 @@ def test_less_can_be_better() -> None:
     assert [each.optimal for each in mark([replace(one, quality=3.0), other])] == [False, True]
 
 
+def test_some_bytes_and_the_wobble_of_a_clock_make_no_choice() -> None:
+    one = Point("one", "r", "m", 0.8, 0.7, 0.9, 100, 3_180_032, 228.0)
+    assert [each.optimal for each in mark([one, replace(one, size_bytes=3_180_000, quality=0.7)])] == [True, False]
+    assert [each.optimal for each in mark([one, replace(one, speed=231.0, quality=0.7)])] == [True, False]
+    assert [each.optimal for each in mark([one, replace(one, size_bytes=3_100_000, quality=0.7)])] == [True, True]
+
+
 def test_overlapping_intervals_prove_nothing() -> None:
     def point(name: str, quality: float, size: int, half: float, **told: object) -> Point:
         return Point(name, "r", "m", quality, quality - half, quality + half, 100, size, **told)  # type: ignore[arg-type]
