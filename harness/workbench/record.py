@@ -26,7 +26,8 @@ from harness.errors import MissingPackage
 
 FILE, CARD = "run.json", "README.md"
 PACKAGES = (
-    "torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes", "gguf", "llama-cpp-python", "llm-harness",
+    "torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes", "gguf", "llama-cpp-python", "llmcompressor",
+    "compressed-tensors", "llm-harness",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = re.compile(r"([a-z_]+:)?(?:~[^/\n]*)?(?:/[^/\n]+)+/([^/\n]+)/?")
