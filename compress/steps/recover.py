@@ -78,7 +78,7 @@ class Recover(Step):
         rows = _ordered(dataset.of(inputs, NAME), int(tuning.get("seed", 0)))
         taught = _kept(rows, context.scratch / "rows")
         adapter = _run(FINETUNE, [model, taught], tuning, Part(context, "finetune", 0.0, 0.7))
-        merging = {"dtype": dtype or _dtype(place)}
+        merging = _merging(dtype or _dtype(place))
         merged = Path(_run(MERGE, [adapter, model], merging, Part(context, "merge", 0.7, 0.95)).path)
         told = record.read(merged)
         zeros = sparsity.kept(place, merged, Path(adapter.path) / "probes.jsonl", merging["dtype"])
@@ -125,6 +125,12 @@ def _run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], c
     made = step.run(inputs, parameters, context)
     by = {"step": name, "version": step.version, "parameters": dict(parameters)}
     return Artifact(digest(by, [one.digest for one in inputs])[:16], step.kind, str(made), digest(by), made_by=by)
+
+
+def _merging(dtype: str) -> dict[str, Any]:
+    """Return the parameters of the merge."""
+    # Rounding to 16 bits turns near ties, and every token after such a tie is another one: more texts, shorter ones.
+    return {"dtype": dtype, **({} if dtype == "float32" else {"prompts": 32, "max_tokens": 16})}
 
 
 def _dtype(place: str) -> str:

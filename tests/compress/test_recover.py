@@ -17,7 +17,7 @@ from harness.types import Artifact
 from harness.workbench import record
 
 STEP = registry.step("compress.recover")
-TUNING: dict[str, Any] = {"steps": 30, "r": 8, "learning_rate": 2e-2, "held_out": 0.3, "seed": 1}
+TUNING: dict[str, Any] = {"steps": 30, "r": 8, "alpha": 16, "learning_rate": 2e-2, "held_out": 0.3, "seed": 1}
 WORDS = ["red", "blue", "one", "two", "three", "door", "river", "house", "yes", "no"]
 
 
