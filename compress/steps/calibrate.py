@@ -110,8 +110,9 @@ def fit(lines: Sequence[Line], method: str = "better") -> tuple[dict[str, Any], 
     found = {name: figures(said) for name, said in (("before", before), *held.items())}
     chosen = min(METHODS, key=lambda name: float(found[name]["nll"]["value"])) if method == "better" else method
     sides = {"before": before, "after": held[chosen]}
-    both = {name: fitted(lines, name).numbers() for name in METHODS}
-    told = {"method": chosen, "temperature": both["temperature"]["temperature"], "platt": both["platt"]}
+    divisor, curve = (fitted(lines, name) for name in METHODS)
+    told = {"method": chosen, "temperature": divisor.temperature}
+    told |= {"platt": {"slope": curve.slope, "intercept": curve.intercept}}
     told |= {"cross_validated": {"folds": FOLDS, "bins": BINS, **found}, "suites": _by_suite(lines, sides)}
     bars = {side: [asdict(bar) for bar in calibration.reliability(said, BINS)] for side, said in sides.items()}
     return told, {"method": chosen, "bins": BINS, **bars}

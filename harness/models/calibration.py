@@ -52,6 +52,6 @@ def _told(path: Path) -> Mapping[str, Any]:
         return {}
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         return {}
-    # Platt's two numbers stand together in the file, and both methods are in it: `method` says which one counts.
-    both = told.get("platt")
-    return {**told, **(both if isinstance(both, dict) else {})}
+    # Both methods are in the file, Platt's two numbers together: `method` says which one counts.
+    curve = told.get("platt")
+    return {**(curve if isinstance(curve, dict) else {}), **told}
