@@ -30,7 +30,7 @@ SMOOTHING = {"float32": 1e-6, "float16": 1e-3, "bfloat16": 1e-2}
 """Nats between the model that was given and the float weights with scales, by dtype."""
 BROKEN = 1.0
 """Nats between packed and float weights above which it is no rounding any more."""
-STEP = 0.6
+STEP = 0.75
 """Rounding steps between a packed weight and its float one at most: half of one, and what 16-bit scales add."""
 
 
