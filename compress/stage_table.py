@@ -11,6 +11,8 @@
     before            0.962 [0.94, 0.98]
     1 compress.prune  0.941 [0.91, 0.96]     11       2
     2 compress.gguf   0.938 [0.91, 0.96]      3       2
+    damage map         n        1      2
+    skill logic       92  -11 +2*  -1 +0
     broke first: skill logic of primer, at 2 compress.gguf: 11 of 92 samples broke, 2 were mended (p 0.003)
 
 `KL base`: mean divergence from the model before all stages, in nats a token; `KL step`: from the one right before.
@@ -23,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from compress import damage_map
 from compress.damage import first_broken
 from harness.cli.console import plain_table, printable
 from harness.cli.verdict import COLOURS
@@ -54,7 +57,13 @@ def _stage(row: Mapping[str, Any]) -> dict[str, Any]:
         "run_id": row.get("run_id"),
     }
     decided = {key: row.get(key) for key in ("verdict", "kept", "why", "seconds")}
-    return {**told, **_measured(row), **decided}
+    hurt = row.get("damage") or {}
+    return {
+        **told,
+        **_measured(row),
+        **decided,
+        "damage": {key: hurt.get(key, []) for key in ("capabilities", "clusters")},
+    }
 
 
 def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +86,7 @@ def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def show(console: Any, rows: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> None:
-    """Print what each stage cost, what became of its answers, what broke first, and how it ended."""
+    """Print what each stage cost, what became of its answers, where it hurt, what broke first, and how it ended."""
     shown = document(rows, base)
     every = [("before", shown["before"]), *((_named(one), one) for one in shown["stages"])]
     costs = plain_table("stage", *NUMBERS, "gate", "s", right={*NUMBERS, "s"})
@@ -91,6 +100,7 @@ def show(console: Any, rows: Sequence[Mapping[str, Any]], base: Mapping[str, Any
             found = (_score(one["scores"].get(suite)) for suite in suites)
             answers.add_row(name, *found, *(_plain(one[count], "d") for count in counts))
         console.print(answers)
+    damage_map.show(console, rows)
     if shown["stages"]:
         console.print(_broken(shown["broke_first"]))
     console.print(f"[bold]{_safe(base.get('compression') or '')}[/]: {_safe(shown['outcome'] or RUNNING)}")

@@ -11,7 +11,7 @@ import compression_kit as kit
 import pytest
 from rich.console import Console
 
-from compress import scores, stage_table
+from compress import damage_map, scores, stage_table
 from harness.store import Database, stages
 
 TOLD: list[dict[str, Any]] = [
@@ -60,6 +60,44 @@ def test_the_table_tells_every_price_and_escapes_names(database: Database) -> No
     assert answers[2] == f"{1 - 8 / len(kit.SEALED):.3f}" and answers[-2:] == ["2", "0"]
     assert "FAIL, undone" in next(line for line in lines if line.startswith("3 compress.prune"))
     assert "broke first: subject s" in text and "of mmlu, at 3 compress.prune: " in text and "small: undone" in text
+
+
+def test_the_damage_map_has_every_capability_that_was_hit(database: Database) -> None:
+    rows, base = scores.compression(database, "small")
+    hit = damage_map.lines(rows)
+    assert {line["name"] for line in hit} == {f"subject s{n}" for n in range(5)}
+    lost = sum(line["stages"][3][0] for line in hit)
+    assert lost == stage_table.document(rows, base)["stages"][2]["broken"] == 52, "every flip is on the map, once"
+    assert all(line["stages"][3][2] and not line["stages"][1][2] for line in hit), "significant where it was ruined"
+    losses = [line["stages"][3][0] / line["n"] for line in hit]
+    assert losses == sorted(losses, reverse=True)
+    text = printed(rows, base)
+    (header,) = (line for line in text.splitlines() if line.startswith("damage map"))
+    assert header.split()[2:] == ["n", "1", "2", "3"] and "* a significant loss" in text and " +0*" in text
+
+
+def test_a_long_damage_map_is_cut_and_names_are_escaped() -> None:
+    told = [
+        {
+            "suite": suite,
+            "tag": "skill",
+            "capability": f"[red]{n}\x1b",
+            "n": 50,
+            "broken": n,
+            "mended": 0,
+            "verdict": "",
+        }
+        for n in range(10)
+        for suite in ("one", "two")
+    ]
+    causes = [{"label": "off by one", "n": 9, "broken": 2, "mended": 0}]
+    rows = [{"number": 1, "step": "s", "damage": {"capabilities": told, "clusters": causes}}]
+    console = Console(width=80, record=True, file=io.StringIO(), highlight=False)
+    damage_map.show(console, rows)
+    text = console.export_text()
+    assert "one: skill [red]9\\x1b" in text and "\x1b" not in text and "cause off by one" in text
+    assert f"and {9 * 2 + 1 - damage_map.SHOWN} more were hit" in text
+    assert len(text.splitlines()) == damage_map.SHOWN + 2
 
 
 def test_what_was_not_measured_is_not_a_zero(tmp_path: Path) -> None:
