@@ -20,6 +20,8 @@ from typing import Any
 from harness.cli.console import plain_table, printable
 
 SHOWN = 12
+WORSE = ("worse", "grew", "new")
+"""Verdicts of a loss: of capabilities, and of causes of failure."""
 NAME = 30
 """Characters of a capability's name."""
 
@@ -37,7 +39,7 @@ def lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for name, suite, one in told:
             line = found.setdefault((suite, name), {"suite": suite, "name": name, "n": one["n"], "stages": {}})
             line["n"] = max(line["n"], one["n"])
-            line["stages"][row["number"]] = (one["broken"], one["mended"], one.get("verdict") == "worse")
+            line["stages"][row["number"]] = (one["broken"], one["mended"], one.get("verdict") in WORSE)
     hit = [line for line in found.values() if any(broken for broken, *_ in line["stages"].values())]
     return sorted(hit, key=lambda line: (-_worst(line), line["suite"], line["name"]))
 
