@@ -1,4 +1,4 @@
-"""Arms of the pruning benchmark: wide `tiny`s, cut at once or gradually, each trained on for as many steps.
+"""Arms of the pruning benchmark: `tiny`s, cut at once or gradually, each trained on for as many steps.
 
     lab = Lab(Path("results/bench/prune"), seed=1, settings=Settings())
     lab.scores("gradual")                    sample id -> score on the sealed half of primer:large
@@ -20,10 +20,9 @@ from compress.pruning.importance import score
 from compress.pruning.plan import plan
 from harness import registry
 from harness.config import EvalConfig
-from harness.models import convert
+from harness.models import convert, tiny
 from harness.models.hf.loading import HFSettings, Loaded, load
-from harness.models.tiny import home, train
-from harness.models.tiny.recipe import Recipe
+from harness.models.tiny import train
 from harness.runner import evaluate
 from harness.store import Database, read
 
@@ -40,8 +39,9 @@ ARMS = {
 class Settings:
     """What is the same for every seed."""
 
-    width: int = 1536
-    share: float = 0.667
+    share: float = 0.75
+    unit: int = 32
+    """Widths are multiples of it. `compress.prune` asks for 256, which leaves 512 channels nothing to be gradual in."""
     increments: int = 4
     steps: int = 200
     """Of recovery, in all, for each arm."""
@@ -59,18 +59,9 @@ class Lab:
     seed: int
     settings: Settings
 
-    @property
-    def recipe(self) -> Recipe:
-        """What the model was trained by: `tiny`, with wider feed-forward layers."""
-        return replace(home.recipe(self.seed), intermediate=self.settings.width)
-
     def base(self) -> Loaded:
         """Return the whole model, trained on first use."""
-        target = home.home() / f"tiny-{self.recipe.key}"
-        if not target.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            home._make(self.recipe, target)
-        return load(str(target), HFSettings(dtype="float32", device="cpu"))
+        return load(str(tiny.folder(self.seed)), HFSettings(dtype="float32", device="cpu"))
 
     def scores(self, arm: str) -> dict[str, float]:
         """Return sample id -> score of an arm."""
@@ -105,7 +96,7 @@ class Lab:
 
     def cut(self, loaded: Loaded, model: Any, share: float) -> Any:
         """Return the model with a share of its original channels gone, by what runs through it now."""
-        planned = plan(model.config.to_dict(), "channels", share)
+        planned = plan(model.config.to_dict(), "channels", share, self.settings.unit)
         if planned.then == planned.now:
             return model
         rows = registry.suite("primer").practice(9_000_000 + self.seed, self.settings.calibration)
@@ -116,7 +107,9 @@ class Lab:
         """Yield packed practice rows, the same for every arm, none of them seen in pretraining."""
         seeds = itertools.count(7_000_000_000 + 1000 * self.seed)
         rows = itertools.chain.from_iterable(registry.suite("primer").practice(one, 1024) for one in seeds)
-        return train._batches(rows, loaded.tokenizer, replace(self.recipe, sequences=self.settings.sequences))
+        return train._batches(
+            rows, loaded.tokenizer, replace(tiny.home.recipe(self.seed), sequences=self.settings.sequences)
+        )
 
     def trained(self, model: Any, batches: Iterator[train.Batch], steps: int) -> Any:
         """Return the model after some steps more."""
