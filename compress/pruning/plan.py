@@ -86,23 +86,6 @@ def known(config: Mapping[str, Any]) -> None:
         raise UsageError(what, "its original weights", "prune first, quantise afterwards")
 
 
-def check_shapes(config: Mapping[str, Any], multiple: int = MULTIPLE) -> None:
-    """Raise UsageError, naming each width, where rows of a model's matrices are no multiples of `multiple`.
-
-    256 is what K-quants ask for, 128 what AWQ's groups do. Configs without these widths (GPT-2, ..) are let through.
-    """
-    heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
-    widths = {"hidden_size": hidden, "intermediate_size": config.get("intermediate_size")}
-    if isinstance(heads, int) and isinstance(hidden, int) and heads:
-        widths["num_attention_heads x head_dim"] = heads * (config.get("head_dim") or hidden // heads)
-    odd = [f"{key} is {width}" for key, width in widths.items() if isinstance(width, int) and width % multiple]
-    if odd:
-        why = "K-quants fall back to larger types" if multiple == MULTIPLE else "groups of 128 do not fit"
-        raise UsageError(
-            f"{', '.join(odd)}: {why}", f"multiples of {multiple}", "compress another model, or leave this stage out"
-        )
-
-
 def head_dim(config: Mapping[str, Any]) -> int:
     """Return the width of one attention head."""
     told = config.get("head_dim")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.pruning.plan import MULTIPLE, check_shapes, plan
+from compress.pruning.plan import plan
 from harness import registry
 from harness.errors import UsageError
 
@@ -92,17 +92,6 @@ def test_other_models_are_refused(change: dict[str, Any], said: str) -> None:
         plan(TINY | change, "channels", 0.5)
     if "model_type" in change:
         assert "llama, mistral, qwen2, qwen3" in caught.value.expected
-
-
-def test_odd_widths_are_named() -> None:
-    check_shapes(TINY)
-    check_shapes({"model_type": "gpt2"})
-    odd = TINY | {"hidden_size": 384, "intermediate_size": 1000, "head_dim": 96}
-    with pytest.raises(UsageError, match=r"hidden_size is 384, intermediate_size is 1000, .*head_dim is 384"):
-        check_shapes(odd)
-    with pytest.raises(UsageError, match=r"^intermediate_size is 1000: "):
-        check_shapes(odd, 128)
-    assert MULTIPLE == 256
 
 
 def test_the_step_foresees_what_it_makes_and_refuses_a_cut_of_nothing() -> None:
