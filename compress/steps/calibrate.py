@@ -106,7 +106,7 @@ def fit(lines: Sequence[Line], method: str = "better") -> tuple[dict[str, Any], 
         what = f"{len(lines)} answers to fit a calibration to"
         raise UsageError(what, f"at least {LEAST} of the split dev", "add primer:choices or mmlu to the policy")
     held: dict[str, Said] = {name: _held_out(lines, name) for name in METHODS}
-    before = _said(lines, [Scaling()] * len(lines))
+    before = confidences(lines, [Scaling()] * len(lines))
     found = {name: figures(said) for name, said in (("before", before), *held.items())}
     chosen = min(METHODS, key=lambda name: float(found[name]["nll"]["value"])) if method == "better" else method
     sides = {"before": before, "after": held[chosen]}
@@ -158,10 +158,10 @@ def _held_out(lines: Sequence[Line], method: Method) -> Said:
     """Return what each answer's confidence is by a fit to the other parts; siblings of a question are in one part."""
     fold = [int(fraction("calibrate", line["origin"]) * FOLDS) for line in lines]
     fits = {one: fitted([line for line, at in zip(lines, fold, strict=True) if at != one], method) for one in set(fold)}
-    return _said(lines, [fits[one] for one in fold])
+    return confidences(lines, [fits[one] for one in fold])
 
 
-def _said(lines: Sequence[Line], scalings: Sequence[Scaling]) -> Said:
+def confidences(lines: Sequence[Line], scalings: Sequence[Scaling]) -> Said:
     """Return the confidence of each chosen answer under its scaling, and whether it was right."""
     answers = [choices.answer(line) for line in lines]
     hits = [max(range(len(sums)), key=sums.__getitem__) == target for sums, target in answers]
