@@ -119,7 +119,7 @@ def _panel(alt: Any, axis: Axis, against: str) -> Any:
     """Return points with their signs, and beside them what the signs stand for."""
     values = _values(axis, against)
     x = alt.X("cost:Q", title=f"{AGAINST[against]} (log)", scale=alt.Scale(type="log", nice=False, padding=30))
-    quality = alt.Y("quality:Q", title=f"{axis.suite}: {axis.metric}", scale=alt.Scale(zero=False))
+    quality = alt.Y("quality:Q", title=printable(f"{axis.suite}: {axis.metric}"), scale=alt.Scale(zero=False))
     colour = alt.Color("is:N", title=None, scale=alt.Scale(domain=list(STATES), range=list(STATES.values())))
     points = alt.Chart(alt.Data(values=values), width=WIDTH_PX, height=HEIGHT_PX).encode(x=x, color=colour)
     steps = [{"cost": x, "quality": y} for x, y in stairs(axis, against)]
