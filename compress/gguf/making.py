@@ -10,6 +10,7 @@ Cost: the model in float32 in memory once, the weights written twice; `tiny` tak
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,9 +50,11 @@ def make(folder: Path, target: Path, order: Order) -> dict[str, Any]:
     said = reference.take(loaded, reference.texts(loaded.tokenizer, _texts(order.rows)))
     weighed, told = _weighed(loaded, folder, order) if order.rows else (None, {})
     del loaded
+    # Modules refer to one another in circles: without this the weights stay beside those of the file.
+    gc.collect()
     plain = convert.hf_to_gguf(folder, target.with_name("plain.gguf") if order.quant else target, order.kind)
     checks = {order.kind: _checked(plain, said, order.kind, "")}
-    warnings: list[str] = []
+    warnings = agreement.warnings(checks[order.kind], "")
     if order.quant:
         convert.quantize(plain, target, order.quant, imatrix=weighed)
         plain.unlink()

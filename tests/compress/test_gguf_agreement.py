@@ -51,10 +51,10 @@ def test_one_group_has_no_error() -> None:
         (replace(SAME, typical=0.2), "bf16", "", False),
         (replace(SAME, typical=0.06), "f32", "", True),
         (replace(SAME, largest=3.0), "f16", "", False),
-        (replace(SAME, top1=0.4, kl_mean=0.9), "f16", "Q4_K_M", True),
-        (replace(SAME, top1=0.4, kl_mean=0.9), "q8_0", "", True),
+        (replace(SAME, top1=0.4, kl_mean=1.2), "f16", "Q4_K_M", True),
+        (replace(SAME, top1=0.4, kl_mean=1.2), "q8_0", "", True),
         (replace(SAME, top1=0.4, kl_mean=0.1), "f16", "Q4_K_M", False),
-        (replace(SAME, top1=0.4, kl_mean=0.9), "f16", "Q3_K_M", False),
+        (replace(SAME, top1=0.4, kl_mean=1.2), "f16", "Q3_K_M", False),
         (replace(SAME, top1=0.1, kl_mean=9.0), "f16", "IQ2_XS", False),
     ],
 )
@@ -67,6 +67,7 @@ def test_what_breaks_a_file(found: Agreement, kind: str, quant: str, broken: boo
 
 
 def test_what_is_a_warning() -> None:
+    assert "2 texts" in agreement.warnings(replace(SAME, uncomposed=2), "")[0]
     assert agreement.warnings(SAME, "Q5_K_M") == []
     said = agreement.warnings(replace(SAME, kl_mean=0.05, top1=0.93), "Q5_K_M")
     assert len(said) == 2 and "0.0500" in said[0] and "93.0%" in said[1] and "94%" in said[1]

@@ -137,7 +137,9 @@ def test_a_file_of_another_model_is_refused(tiny_folder: Path, tmp_path: Path) -
     # Two bits may be bad, and a gate says so.
     rough = agreement.agreement(quantize(good, tmp_path / "q2.gguf", "Q2_K"), said)
     agreement.refuse(tmp_path / "q2.gguf", rough, "f16", "Q2_K")
-    ids = {**said.tokens, "a text": (1, 2, 3)}
+    ids = {**said.tokens, "e\u0301": (1, 2, 3)}
+    assert agreement.agreement(good, reference.Reference(ids, said.sequences, said.logits)).uncomposed == 1
+    ids["a text"] = (1, 2, 3)
     with pytest.raises(InfrastructureError, match="it reads 'a text'"):
         agreement.agreement(good, reference.Reference(ids, said.sequences, said.logits))
 
