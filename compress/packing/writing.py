@@ -108,8 +108,11 @@ def _names(source: Path) -> list[str]:
     found = []
     for path in source.rglob("*"):
         name = path.relative_to(source).as_posix()
-        if not path.is_file() or any(part.startswith(".") for part in name.split("/")):
+        if any(part.startswith(".") for part in name.split("/")) or (path.is_dir() and not path.is_symlink()):
             continue
+        if not path.is_file():
+            what = f"{name!r} in {str(source)!r} is a link to a folder or to nothing, or no file"
+            raise UsageError(what, "files, and links to files", "take it out, or copy what it links to")
         if name.casefold() in manifest.OWN - {manifest.NAME}:
             continue
         if why := manifest.problem(name):

@@ -141,12 +141,17 @@ def test_what_cannot_be_packed_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         pack(tmp_path / "nowhere", tmp_path / "packed")
     with pytest.raises(UsageError, match="device"):
         pack(kit.folder(tmp_path / "named", {"aux.json": b""}), tmp_path / "packed")
+    for number, where in enumerate(("empty", "nowhere")):
+        linked = kit.folder(tmp_path / f"linked{number}")
+        (linked / "int4").symlink_to(tmp_path / where)
+        with pytest.raises(UsageError, match="is a link"):
+            pack(linked, tmp_path / "packed")
     growing = kit.folder(tmp_path / "growing", {"model.gguf": b"x" * 5000})
     with monkeypatch.context() as patch:
         patch.setattr(planes, "PIECE", 1000)
         with pytest.raises(InfrastructureError, match="changed while"):
             pack(growing, tmp_path / "packed", 3, lambda _: os.truncate(growing / "model.gguf", 2000))
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["empty", "growing", "named"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["empty", "growing", "linked0", "linked1", "named"]
 
 
 def test_a_copy_for_evaluation_is_made_once_and_mended(tmp_path: Path) -> None:
