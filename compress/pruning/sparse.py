@@ -43,7 +43,8 @@ def sparsify(
 ) -> Sparsity:
     """Zero the `share` of weights, in (0, 1), of each linear layer that matter least, in place; return what is zero.
 
-    What was zero before stays zero and counts. The other weights of a row move too, for SparseGPT.
+    What was zero before counts, and stays zero where no layer has more of it than is asked. SparseGPT moves the other
+    weights of a row too.
 
     Raises:
         InfrastructureError: fewer zeros than asked. MissingPackage: llm-compressor is not installed.
@@ -51,15 +52,15 @@ def sparsify(
     options: dict[str, Any] = {
         "sparsity": share, "mask_structure": MASKS[pattern], "targets": ["Linear"], "ignore": ["re:.*lm_head"],
     }  # fmt: skip
-    before = sparsity(model)
+    fullest = max(float((one == 0).float().mean()) for one in _linear(model))
     with oneshot.quiet():
         from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
 
         if method == "wanda":
             modifier = WandaPruningModifier(**options)
         else:
-            held = before.share > 0 and before.share <= share
-            modifier = SparseGPTModifier(**options, preserve_sparsity_mask=held)
+            # Else it fills old zeros again; it breaks off where a layer has more of them than are asked.
+            modifier = SparseGPTModifier(**options, preserve_sparsity_mask=0 < fullest <= share)
     oneshot.oneshot(model, tokenizer, [modifier], ids)
     found = sparsity(model)
     if found.share < share - SHORT:
@@ -70,7 +71,11 @@ def sparsify(
 
 def sparsity(model: Any) -> Sparsity:
     """Return how many weights of the linear layers inside the blocks are zero."""
+    linear = _linear(model)
+    return Sparsity(sum(one.numel() for one in linear), sum(int((one == 0).sum()) for one in linear))
+
+
+def _linear(model: Any) -> list[Any]:
     import torch
 
-    linear = [module.weight for module in model.model.layers.modules() if isinstance(module, torch.nn.Linear)]
-    return Sparsity(sum(one.numel() for one in linear), sum(int((one == 0).sum()) for one in linear))
+    return [module.weight for module in model.model.layers.modules() if isinstance(module, torch.nn.Linear)]

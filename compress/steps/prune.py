@@ -131,7 +131,9 @@ class Prune(Step):
         oneshot.save(done.model, loaded.tokenizer, folder)
         _opens(folder, done)
         told = _record(source, [one for one in inputs if one.kind == "dataset"], given, ids, done)
-        record.write(folder, told | {"seconds": time.monotonic() - started})
+        seconds = time.monotonic() - started
+        record.write(folder, told | {"seconds": seconds})
+        context.spend("seconds", seconds)
         context.progress(1.0, f"{done.met:.1%} gone, perplexity {done.before:.3g} -> {done.after:.3g}")
         return folder
 
