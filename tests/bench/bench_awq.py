@@ -16,7 +16,7 @@ import argparse
 import itertools
 import math
 import os
-import random
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +26,10 @@ from typing import Any
 from harness.models.threads import wait_politely
 
 wait_politely(os.environ)  # before torch is loaded
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "compress"))
+
+from awq_kit import plant  # noqa: E402
 
 from compress.awq import checking, rounding  # noqa: E402
 from compress.oneshot import oneshot, quiet, token_ids  # noqa: E402
@@ -89,7 +93,7 @@ def measured(seed: int, rows: int, samples: int) -> list[Found]:
         with tempfile.TemporaryDirectory() as place:
             model = opened(seed)
             if weights != WEIGHTS[0]:
-                plant(model.model, seed)
+                plant(model.model, seed, CHANNELS, FACTOR)
                 apart, _ = against(said, checking.log_probabilities(model.model, probes))
                 assert apart < 1e-6, f"planting changed the function: {apart} nats"
             rounded(model, Path(place))
@@ -111,27 +115,6 @@ def drawn(count: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
 
 def opened(seed: int) -> Loaded:
     return load(str(tiny.folder(seed)), HFSettings(device="cpu"))
-
-
-def plant(model: Any, seed: int) -> None:
-    """Make channels louder where layers are fed, and the weights that read them quieter by as much."""
-    import torch
-
-    dice = random.Random(seed)
-    with torch.no_grad():
-        for layer in model.model.layers:
-            attention, mlp = layer.self_attn, layer.mlp
-            pairs = [
-                (layer.input_layernorm, [attention.q_proj, attention.k_proj, attention.v_proj]),
-                (attention.v_proj, [attention.o_proj]),
-                (layer.post_attention_layernorm, [mlp.gate_proj, mlp.up_proj]),
-                (mlp.up_proj, [mlp.down_proj]),
-            ]
-            for feeding, reading in pairs:
-                loud = dice.sample(range(len(feeding.weight)), CHANNELS)
-                feeding.weight[loud] *= FACTOR
-                for one in reading:
-                    one.weight[:, loud] /= FACTOR
 
 
 def nearest(model: Loaded, folder: Path) -> None:

@@ -51,6 +51,52 @@ def model_with_shared_heads(folder: Path) -> Artifact:
     return Artifact(folder.name, "model", str(folder), "digest of it")
 
 
+def loud(folder: Path, source: Path) -> Artifact:
+    """Write `source` with loud channels, the same function."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(source)
+    plant(model, 0, 4, 32.0)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source).save_pretrained(folder)
+    return Artifact("m1", "model", str(folder), "digest of m1")
+
+
+def plant(model: Any, seed: int, channels: int, factor: float) -> None:
+    """Make channels louder where layers are fed, and the weights that read them quieter by as much."""
+    import torch
+
+    dice = random.Random(seed)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            attention, mlp = layer.self_attn, layer.mlp
+            pairs = [
+                (layer.input_layernorm, [attention.q_proj, attention.k_proj, attention.v_proj]),
+                (attention.v_proj, [attention.o_proj]),
+                (layer.post_attention_layernorm, [mlp.gate_proj, mlp.up_proj]),
+                (mlp.up_proj, [mlp.down_proj]),
+            ]
+            for feeding, reading in pairs:
+                loud = dice.sample(range(len(feeding.weight)), channels)
+                feeding.weight[loud] *= factor
+                for one in reading:
+                    one.weight[:, loud] /= factor
+
+
+def round_to_nearest(model: Any) -> None:
+    """Round every layer of the blocks to 4 bits in groups of 128, asymmetric, in place."""
+    import torch
+
+    for name, layer in model.named_modules():
+        if name.endswith("_proj"):
+            groups = layer.weight.data.reshape(len(layer.weight), -1, 128)
+            low, high = groups.amin(-1, keepdim=True).clamp(max=0), groups.amax(-1, keepdim=True).clamp(min=0)
+            scale = (high - low) / 15
+            zero = torch.round(-low / scale)
+            rounded = (torch.round(groups / scale + zero).clamp(0, 15) - zero) * scale
+            layer.weight.data = rounded.reshape(layer.weight.shape)
+
+
 def quantized(scratch: Path, model: Artifact, data: Artifact, **parameters: int) -> Path:
     """Return the folder that `compress.awq` makes."""
     return registry.step("compress.awq").run([model, data], parameters, Remembering(scratch))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import awq_kit
 import pytest
@@ -22,9 +23,15 @@ PROBES = [[0, 5 + at, 9, 40 + at, 7, 100 + at, 11] for at in range(4)]
 
 
 @pytest.fixture(scope="module")
-def made(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def given(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny`, with loud channels."""
+    return Path(awq_kit.loud(tmp_path_factory.mktemp("loud") / "tiny", tiny_folder).path)
+
+
+@pytest.fixture(scope="module")
+def made(given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("awq")
-    model = Artifact("m1", "model", str(tiny_folder), "digest of m1")
+    model = Artifact("m1", "model", str(given), "digest of m1")
     return awq_kit.quantized(place / "scratch", model, awq_kit.practice(place / "rows"), samples=12)
 
 
@@ -52,14 +59,28 @@ def test_the_record_says_what_was_done_to_what_on_which_rows(made: Path) -> None
     assert not (made / "int4" / "recipe.yaml").exists() and (made / "int4" / "tokenizer.json").is_file()
 
 
-def test_the_float_weights_answer_as_before_and_are_others(made: Path, tiny_folder: Path) -> None:
+def test_loud_channels_cost_less_than_by_rounding_to_nearest(made: Path, given: Path) -> None:
+    floats = load(str(given), HFSettings(device="cpu")).model
+    rows = [[0, *range(at, at + 300, 13)] for at in range(5, 500, 50)]
+    said = checking.log_probabilities(floats, rows)
+    awq = checking.log_probabilities(load(str(made / "int4"), HFSettings(device="cpu")).model, rows)
+    awq_kit.round_to_nearest(floats)
+    nearest = checking.log_probabilities(floats, rows)
+
+    def nats(says: list[Any]) -> float:
+        return sum(float((p.exp() * (p - q)).sum()) for p, q in zip(said, says, strict=True))
+
+    assert 0 < nats(awq) < 0.8 * nats(nearest)
+
+
+def test_the_float_weights_answer_as_before_and_are_others(made: Path, given: Path) -> None:
     from safetensors.torch import load_file
 
-    before, after = (load_file(place / "model.safetensors") for place in (tiny_folder, made))
+    before, after = (load_file(place / "model.safetensors") for place in (given, made))
     assert before.keys() == after.keys() and "quantization_config" not in awq_kit.told(made)
     norm = "model.layers.0.input_layernorm.weight"
     assert float((before[norm] / after[norm] - 1).abs().max()) > 0.01, "no scale was folded in"
-    for one, other in zip(said(tiny_folder), said(made), strict=True):
+    for one, other in zip(said(given), said(made), strict=True):
         assert float((one - other).abs().max()) < 1e-3
 
 
