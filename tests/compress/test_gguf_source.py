@@ -151,3 +151,23 @@ def test_nothing_heavy_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_tensors_that_fell_back_are_read_off_the_file(tmp_path: Path) -> None:
+    import gguf
+    import numpy as np
+
+    writer = gguf.GGUFWriter(str(tmp_path / "model.gguf"), "llama")
+    shapes = {"whole.weight": (8, 512), "odd.weight": (8, 320), "router.weight": (4, 100), "norm.weight": (100,)}
+    for name, shape in shapes.items():
+        kind = np.float16 if name in ("whole.weight", "odd.weight") else np.float32
+        writer.add_tensor(name, np.ones(shape, dtype=kind))
+    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        write()
+    writer.close()
+    assert source.fallen(tmp_path / "model.gguf", "Q8_0") == {}
+    found = source.fallen(tmp_path / "model.gguf", "Q5_K_M")
+    assert found == {"odd.weight": "F16"}
+    with pytest.raises(UsageError, match=r"1 tensors are no Q5_K_M, the first: 'odd\.weight' became F16"):
+        source.refuse_fallen(found, "Q5_K_M")
+    source.refuse_fallen({}, "Q5_K_M")
