@@ -9,7 +9,8 @@ perplexity tool reports too (tools/perplexity, `--kl-divergence`). Positions of 
 unit of every standard error is the row: Miller 2024, arXiv 2411.00640, section 2.2, on sums of rows. The interval of
 the percentile inverts that of the share of positions below it (Woodruff 1952, JASA 47:635), which is exact binomial on
 the effective number of positions (Korn and Graubard 1998, Survey Methodology 24:193). Where rows are very unlike (half
-of all log-variance between them) it holds the truth in 88% of draws of 40 rows and in 92% of 250, not in 95%.
+of all log-variance between them) it holds the truth in 88% of draws of 40 rows and in 92% of 250, not in 95%. The error
+of the mean is too small where a few positions carry much of it, as they do where little was lost: docs/compression.md.
 
 A reference of a large vocabulary is kept as its 256 most probable tokens and the mass of the rest. KL over these 257
 outcomes is never above the true one (data processing inequality): it leaves out how the rest is spread.
