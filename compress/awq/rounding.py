@@ -51,12 +51,12 @@ def quantize(loaded: Loaded, ids: Sequence[Sequence[int]], folder: Path) -> tupl
     with quiet():
         awq, rounding = _modifiers()
     oneshot(model, tokenizer, [awq, rounding], ids)
-    _save_float(model, names, folder)
-    tokenizer.save_pretrained(folder)
     with quiet():
+        _save_float(model, names, folder)
         # Put on the object by llm-compressor: packs in memory what is in memory, then writes it.
         model.save_pretrained(folder / INT4, save_compressed=True)
-    tokenizer.save_pretrained(folder / INT4)
+    for place in (folder, folder / INT4):
+        tokenizer.save_pretrained(place)
     (folder / INT4 / OF_MAKER).unlink(missing_ok=True)
     return tuple(awq.noted)
 
