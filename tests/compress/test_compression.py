@@ -23,7 +23,7 @@ from harness.workbench.shelf import NOTE
 
 pytestmark = pytest.mark.slow
 GATES = {
-    "version": 1, "defaults": {"min_items": 20}, "evaluate": {"limit": 120}, "sandbox": {"min_level": "weak"},
+    "version": 1, "defaults": {"min_items": 20}, "evaluate": {"limit": 240}, "sandbox": {"min_level": "weak"},
     "suites": {"primer": {"non_inferiority": {"margin": 0.15}}},
 }  # fmt: skip
 RUINED = [
@@ -109,7 +109,7 @@ def test_every_stage_has_its_figures(done: tuple[Place, int, dict[str, Any]]) ->
     first, ruined, packed = done[2]["stages"]
     for one in (first, ruined, packed):
         assert {"step", "artifact_id", "size_bytes", "kl_mean", "top1_agreement", "scores", "verdict"} <= set(one)
-        assert one["scores"]["primer"]["n"] == 120
+        assert 100 < one["scores"]["primer"]["n"] < 240, "sealed samples"
     assert packed["size_bytes"] < first["size_bytes"]
     assert first["kl_mean"] < 0.02 and first["top1_agreement"] > 0.95
     assert ruined["kl_mean"] > 10 * first["kl_mean"]
@@ -121,7 +121,7 @@ def test_packing_asks_nothing_anew(done: tuple[Place, int, dict[str, Any]]) -> N
     place = done[0]
     rows = stages.rows(place.database, done[2]["name"])
     asked = "SELECT count(*) AS n FROM completions WHERE run_id = ?"
-    assert read.query(place.database, asked, [rows[0]["run_id"]])[0]["n"] == 120
+    assert read.query(place.database, asked, [rows[0]["run_id"]])[0]["n"] == 240
     assert rows[2]["run_id"] == rows[0]["run_id"] or not read.query(place.database, asked, [rows[2]["run_id"]])[0]["n"]
 
 
@@ -141,7 +141,7 @@ def test_another_recipe_under_the_same_name_is_refused(done: tuple[Place, int, d
 
 def test_killed_at_any_moment_it_goes_on(done: tuple[Place, int, dict[str, Any]], tmp_path: Path) -> None:
     place, dice, kills = Place(tmp_path / "killed", STAGES), random.Random(5), 0
-    while kills < 4:
+    while kills < 3:
         child = subprocess.Popen(
             place.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
