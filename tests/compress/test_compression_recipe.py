@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,33 @@ def test_the_name_is_the_files_and_the_models(tmp_path: Path) -> None:
     assert loaded.named("tiny") == "small-tiny" and loaded.named("hf:org/Some Model") == "small-Some-Model"
     assert load(write(tmp_path), "mine").named("tiny") == "mine"
     assert Recipe.model_validate({**RECIPE, "budget": {"usd": 1}}).digest == Recipe.model_validate(RECIPE).digest
+
+
+LLAMA: dict[str, Any] = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 320, "intermediate_size": 700,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": 512,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "stages", "said"),
+    [
+        ({}, ["compress.awq"], "128"),
+        ({}, [{"compress.gguf": {"quant": "Q5_K_M"}}], "256"),
+        ({"model_type": "weird", "architectures": ["WeirdForCausalLM"]}, ["compress.gguf"], "WeirdForCausalLM"),
+        ({"model_type": "weird"}, [{"compress.prune": {"method": "channels", "share": 0.5}}], "weird"),
+        (
+            {"hidden_size": 256, "intermediate_size": 1024},
+            [{"compress.prune": {"method": "channels", "share": 0.9}}, {"compress.gguf": {"quant": "Q5_K_M"}}],
+            "0.75",
+        ),
+    ],
+)
+def test_shapes_are_found_wrong_before_work_starts(
+    tmp_path: Path, config: dict[str, Any], stages: list[Any], said: str
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps({**LLAMA, **config}))
+    (model / "tokenizer.json").write_text(json.dumps({"pre_tokenizer": {"type": "ByteLevel"}}))
+    assert said in refused(tmp_path, model=str(model), stages=stages)
