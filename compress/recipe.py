@@ -25,11 +25,11 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from harness.config import Strict, read_yaml, validate
-from harness.errors import UsageError, nearest
 from harness.gate import policy
 from harness.gate.budget import policy_digest
 from harness.hashing import digest
 from harness.workbench.chain import Stage, stages
+from harness.workbench.recipes import path_of, policy_of
 
 SHIPPED = Path(__file__).with_name("recipes")
 BY_ONE = "a stage is `step`, `step: {parameters}`, `name: [steps]` or `name: {share, increments, steps}`"
@@ -147,8 +147,7 @@ class Loaded:
     @property
     def policy(self) -> str:
         """The policy as `gate.judge.Terms.read` takes it."""
-        beside = self.path.parent / Path(self.recipe.policy).expanduser()
-        return str(beside) if beside.is_file() else self.recipe.policy
+        return policy_of(self.path, self.recipe.policy)
 
     @property
     def file(self) -> Path:
@@ -172,14 +171,7 @@ def load(named: str, name: str = "") -> Loaded:
     Raises:
         UsageError: no such file, an unknown key (with the nearest), a stage that cannot be read.
     """
-    path = Path(named).expanduser()
-    if not path.is_file():
-        shipped = SHIPPED / f"{named}.yaml"
-        if not shipped.is_file():
-            known = sorted(one.stem for one in SHIPPED.glob("*.yaml") if not one.stem.endswith("gates"))
-            expected = f"a YAML file, or {nearest(named, known)}"
-            raise UsageError(f"no recipe {named!r}", expected, "type: harness compress tiny --recipe quickstart")
-        path = shipped
+    path = path_of(named, SHIPPED, "harness compress tiny --recipe quickstart")
     recipe = read_yaml(path, Recipe)
     if name:
         recipe = validate({**recipe.model_dump(), "name": name}, Recipe, str(path))

@@ -11,9 +11,7 @@ named are imported; no weights are read.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +19,13 @@ from typing import Any
 from compress.recipe import Group, Loaded, Recipe
 from harness import data, registry
 from harness.contracts import Suite
-from harness.errors import HarnessError, UsageError, nearest
+from harness.errors import HarnessError, UsageError
 from harness.gate import policy as policies
 from harness.workbench import candidate
 from harness.workbench.clean import DECONTAMINATE, require
+from harness.workbench.recipes import check_budget, named
 
 DRAW = "compress.draw"
-KINDS = ("usd", "tokens", "seconds", "gpu_minutes")
-"""What a budget may cap."""
 WEIGHTS = ("hf", "tiny", "vllm")
 """Prefixes of models whose float weights lie somewhere."""
 
@@ -49,41 +46,27 @@ def check(loaded: Loaded, model: str, settings: Mapping[str, str]) -> tuple[Fore
         UsageError: names the file and the key; says what to do.
     """
     recipe, where = loaded.recipe, str(loaded.path)
-    with _named("the model"):
+    with named("the model"):
         prefix, _ = registry.split_spec(model)
         if prefix not in WEIGHTS:
             what = f"{model!r} is no float weights: what was rounded is not rounded again"
             raise UsageError(what, "hf:org/name, a folder with config.json, or tiny", "name its original weights")
         place = candidate.base_place(model, settings)
-    with _named(f"{where}: stages"):
+    with named(f"{where}: stages"):
         _names(recipe)
         _order(recipe.groups)
-    with _named(f"{where}: training"):
+    with named(f"{where}: training"):
         _training(loaded)
-    with _named(f"{where}: policy"):
+    with named(f"{where}: policy"):
         for name in policies.load(loaded.policy).suites:
             registry.suite(name)
-    with _named(f"{where}: data"):
+    with named(f"{where}: data"):
         if recipe.data is not None:
             data.folder(recipe.data)
-    with _named(f"{where}: budget"):
-        for what, cap in recipe.budget.items():
-            if what not in KINDS:
-                raise UsageError(f"nothing is counted in {what!r}", nearest(what, KINDS), "mend the key")
-            if not 0 < cap < math.inf:
-                raise UsageError(f"{what}: a cap of {cap!r}", "a number above 0; no cap: no key", "mend it")
-    with _named(f"{where}: stages"):
+    with named(f"{where}: budget"):
+        check_budget(recipe.budget)
+    with named(f"{where}: stages"):
         return tuple(_foreseen(recipe.groups, place))
-
-
-@contextmanager
-def _named(where: str) -> Iterator[None]:
-    """Let errors name the file and the key."""
-    try:
-        yield
-    except UsageError as error:
-        error.what = f"{where}: {error.what}"
-        raise
 
 
 def _names(recipe: Recipe) -> None:
@@ -96,7 +79,7 @@ def _names(recipe: Recipe) -> None:
                     what = f"{group.label}: {stage.name} is told a share, and the group has one"
                     raise UsageError(what, "the group's alone", f"take share: out of {stage.name}")
                 given["share"] = group.share
-            with _named(stage.name):
+            with named(stage.name):
                 step.check(given)
         require([DRAW, DECONTAMINATE, *(stage.name for stage in group.steps)])
 
@@ -134,7 +117,7 @@ def _foreseen(groups: tuple[Group, ...], place: str) -> Iterator[Foreseen]:
             if group.share is not None and at == 0:
                 given["share"] = group.share
             if config:
-                with _named(f"{group.label}: {stage.name}" if len(group.steps) > 1 else stage.name):
+                with named(f"{group.label}: {stage.name}" if len(group.steps) > 1 else stage.name):
                     config = dict(registry.step(stage.name).foresee(config, folder, given))
         yield Foreseen(group.label, config)
 

@@ -28,15 +28,13 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from harness.config import Strict, read_yaml, validate
-from harness.errors import UsageError, nearest
 from harness.gate import policy
 from harness.gate.budget import policy_digest
 from harness.hashing import digest
 from harness.workbench.chain import Stage, stages
+from harness.workbench.recipes import path_of, policy_of
 
 SHIPPED = Path(__file__).with_name("recipes")
-KINDS = ("usd", "tokens", "seconds", "gpu_minutes")
-"""What a budget may cap."""
 NO_NAME = frozenset('/\\:*?"<>|')
 """What no folder of a loop may hold in its name."""
 MAY_CHANGE = frozenset({"rounds", "patience", "budget"})
@@ -141,8 +139,7 @@ class Loaded:
     @property
     def policy(self) -> str:
         """The policy as `gate.judge.Terms.read` takes it."""
-        beside = self.path.parent / Path(self.recipe.policy).expanduser()
-        return str(beside) if beside.is_file() else self.recipe.policy
+        return policy_of(self.path, self.recipe.policy)
 
     @property
     def digest(self) -> str:
@@ -160,14 +157,7 @@ def load(named: str, changes: Sequence[str] = ()) -> Loaded:
     """
     from improve import overrides, soundness
 
-    path = Path(named).expanduser()
-    if not path.is_file():
-        shipped = SHIPPED / f"{named}.yaml"
-        if not shipped.is_file():
-            known = sorted(one.stem for one in SHIPPED.glob("*.yaml") if not one.stem.endswith("gates"))
-            what = f"no recipe {named!r}"
-            raise UsageError(what, f"a YAML file, or {nearest(named, known)}", "type: harness improve quickstart")
-        path = shipped
+    path = path_of(named, SHIPPED, "harness improve quickstart")
     recipe, where = read_yaml(path, Recipe), str(path)
     if changes:
         where = f"{where} with --set {' '.join(changes)}"

@@ -8,9 +8,6 @@ Cost: the suites and steps that are named are imported; one practice row is draw
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from harness import data, registry
@@ -19,7 +16,8 @@ from harness.errors import HarnessError, UsageError, nearest
 from harness.gate import policy as policies
 from harness.workbench.chain import Stage
 from harness.workbench.clean import DECONTAMINATE, require
-from improve.recipe import KINDS, Loaded, Recipe
+from harness.workbench.recipes import check_budget, named
+from improve.recipe import Loaded, Recipe
 
 MIX = "improve.mix"
 TRAINED = ("hf", "tiny", "vllm")
@@ -31,35 +29,25 @@ PAID = ("openai", "vllm")
 def check(loaded: Loaded, where: str) -> None:
     """Refuse a recipe that cannot work. See `recipe.load`."""
     recipe = loaded.recipe
-    with _named(where):
+    with named(where):
         _base(recipe)
         steps = [_step(stage) for stage in recipe.stages]
         require([stage.name for stage in recipe.stages])
         _order(recipe, steps)
         _revisions(recipe)
-    with _named(f"{where}: policy"):
+    with named(f"{where}: policy"):
         policy = policies.load(loaded.policy)
         for name in policy.suites:
             registry.suite(name)
-    with _named(f"{where}: failures"):
+    with named(f"{where}: failures"):
         _failures(recipe, list(policy.suites))
-    with _named(f"{where}: data"):
+    with named(f"{where}: data"):
         if recipe.data is not None:
             data.folder(recipe.data)
-    with _named(f"{where}: budget"):
-        _budget(recipe)
-    with _named(f"{where}: teachers"):
+    with named(f"{where}: budget"):
+        check_budget(recipe.budget)
+    with named(f"{where}: teachers"):
         _teachers(recipe)
-
-
-@contextmanager
-def _named(where: str) -> Iterator[None]:
-    """Let errors name the file and the key."""
-    try:
-        yield
-    except UsageError as error:
-        error.what = f"{where}: {error.what}"
-        raise
 
 
 def _base(recipe: Recipe) -> None:
@@ -123,14 +111,6 @@ def _failures(recipe: Recipe, suites: list[str]) -> None:
         from harness.failures.embedding import embedder
 
         embedder(named)
-
-
-def _budget(recipe: Recipe) -> None:
-    for what, cap in recipe.budget.items():
-        if what not in KINDS:
-            raise UsageError(f"nothing is counted in {what!r}", nearest(what, KINDS), "mend the key")
-        if not 0 < cap < math.inf:
-            raise UsageError(f"{what}: a cap of {cap!r}", "a number above 0; no cap: no key", "mend it")
 
 
 def _teachers(recipe: Recipe) -> None:

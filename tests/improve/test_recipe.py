@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from harness.config import read_yaml
 from harness.errors import UsageError
-from improve.recipe import KINDS, MAY_CHANGE, Loaded, Recipe, load
+from harness.workbench.recipes import KINDS
+from improve.recipe import MAY_CHANGE, Loaded, Recipe, load
 
 TEACHER = "openai:big@http://127.0.0.1:9/v1"
 GOOD: dict[str, Any] = {
