@@ -99,6 +99,13 @@ def test_large_files_go_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert gain is not None and gain.tried <= writing.PROBES * 500
 
 
+def test_tensors_that_are_there_twice_are_found_far_apart(tmp_path: Path) -> None:
+    weights = np.random.default_rng(3).bytes(5 << 20)
+    packed = kit.archive(tmp_path, {"model.gguf": weights + weights}, 1)
+    made = unpack(packed, tmp_path / "again")
+    assert kit.content(tmp_path / "again") == kit.content(tmp_path / "model") and made.ratio > 1.95
+
+
 def test_files_that_are_no_models_are_packed_all_the_same(tmp_path: Path) -> None:
     odd = {
         "a.gguf": b"GGUF\x03" + b"\xff" * 40,
