@@ -67,11 +67,16 @@ class Execution:
     def made(self, group: Group, share: float | None) -> Artifact:
         """Return what a group's steps make, each done once."""
         hand = AtHand({"model": list(self.before.kept), "dataset": [self.whole.rows]}, self.database.folder)
+        ids, causes = list[str](), True
         if any("report" in registry.step(one.name).takes for one in group.steps):
-            hand.made["report"] = [self.report()]
-        ids: list[str] = []
+            report = self.report()
+            hand.made["report"] = [report]
+            causes = bool(learning.causes_of(folder_of(self.database, report)))
         for place, stage in enumerate(group.steps):
             step = registry.step(stage.name)
+            if not causes and step.kind == "dataset" and "report" in step.takes:
+                self.whole.tell(f"  {stage.name}: nothing of dev broke, no rows are made for it")
+                continue
             made = self.whole.bench.make(
                 stage.name, hand.inputs(step), parameters_of(stage, self.whole.recipe, share if not place else None)
             )
@@ -86,7 +91,8 @@ class Execution:
         folder = whole.folder / "report"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        broken = learning.broken(self.database, whole.run_base, before.run_id)
+        same = whole.run_base == before.run_id
+        broken = set() if same else learning.broken(self.database, whole.run_base, before.run_id)
         learning.write(self.database, before.run_id, folder, embedder=whole.recipe.embedder, only=broken)
         choices.write(self.database, before.run_id, folder)
         by = {"step": "compress", "run_id": before.run_id, "since": whole.run_base, "compression": whole.name}

@@ -154,3 +154,12 @@ def test_killed_at_any_moment_it_goes_on(done: tuple[Place, int, dict[str, Any]]
     code, shown = place.run()
     assert (code, shown["outcome"]) == (1, "undone") and kills
     assert place.left() == done[0].left() and place.damaged() == []
+
+
+def test_where_nothing_broke_no_rows_are_made_for_it(tmp_path: Path) -> None:
+    steps: list[Any] = [{"improve.generate": {"suite": "primer", "rows": 8}}, "improve.decontaminate"]
+    place = Place(tmp_path, [{"mend": [*steps, {"compress.recover": {"steps": 2}}]}])
+    code, shown = place.run()
+    assert (code, shown["outcome"]) == (0, "passed")
+    made = read.query(place.database, "SELECT step FROM steps WHERE fault IS NULL")
+    assert "improve.generate" not in {row["step"] for row in made}
