@@ -8,8 +8,8 @@ table; `--write` puts it into docs/compression.md. Killed, it goes on where it w
 
 A sample is broken where the base is right and the cut model wrong, mended where the recovered model is right again;
 broken anew is what the cut model had right and the recovered one has not. Both intervals are 95%: over samples,
-clustered by origin, the seeds as they are; and Student's t over the seeds' own figures. Cost on two idle cores: about
-two minutes a seed.
+clustered by origin, the seeds as they are; and Student's t over the seeds' own figures. Cost on two cores that are not
+quite idle: four minutes a seed.
 """
 
 from __future__ import annotations

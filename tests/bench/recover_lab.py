@@ -6,7 +6,7 @@
 Every arm trains by the same `compress.recover` on as many rows: `drawn`, practice rows as they come; `hardest`, those
 of more practice rows that the cut model finds hardest; `aimed`, half of these and half rows that `improve.generate`
 made for the samples of `dev` that broke, verified and deduplicated. All are decontaminated. Done once by key, so a
-killed benchmark goes on where it was. Cost: an arm under a minute on two cores.
+killed benchmark goes on where it was. Cost: an arm about a minute on two cores.
 """
 
 from __future__ import annotations
