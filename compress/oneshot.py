@@ -1,6 +1,6 @@
 """llm-compressor's `oneshot`, quiet, on rows of ours, with or without an accelerator.
 
-    ids = token_ids(rows.read(Path("dataset")), loaded.tokenizer, samples=128, max_length=512)    -> [[1, 87, ..], ..]
+    ids = token_ids(rows.at(Path("dataset")), loaded.tokenizer, samples=128, max_length=512)    -> [[1, 87, ..], ..]
     oneshot(loaded.model, loaded.tokenizer, [WandaPruningModifier(sparsity=0.5, ..)], ids)   the model, changed in place
     save(loaded.model, loaded.tokenizer, folder)                                             a plain Hugging Face folder
 
@@ -21,10 +21,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from compress.rows import Row
 from harness.errors import MissingPackage, UsageError
 from harness.models.hf.borrowed import randomness
 from harness.models.hf.codec import Codec
+from harness.workbench.rows import Row
 
 LOGS = ("llmcompressor", "compressed_tensors")
 

@@ -18,14 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compress import rows as dataset
-from compress.rows import Row
 from harness import registry
 from harness.contracts import Model
 from harness.errors import InfrastructureError
 from harness.models.hf.borrowed import borrowed
 from harness.models.hf.loading import HFSettings, load, unmap
 from harness.types import Completion, Fault
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 
 SPARSE = 0.05
 """Share of exact zeros from which they are a mask: dense weights have next to none."""
@@ -48,7 +48,7 @@ def kept(before: str, merged: Path, probes: Path, dtype: str) -> dict[str, Any]:
     masks, share = _masks(before)
     if share <= SPARSE:
         return {"share": share, "restored": 0}
-    rows = dataset.read(probes)[:PROBES]
+    rows = dataset.at(probes)[:PROBES]
     options = {"device": "cpu", "dtype": dtype}
     asked = [_asked(f"hf:{place}", options, rows) for place in (before, merged)]
     restored, own = _masked(merged, masks, options, rows)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from compress.compression import Compression
 
 
+EXAMPLES = 100
+"""Broken samples that each cause shows to whoever makes rows."""
+
+
 @dataclass
 class Standing:
     """What was kept so far."""
@@ -93,7 +97,9 @@ class Execution:
         folder.mkdir(parents=True)
         same = whole.run_base == before.run_id
         broken = set() if same else learning.broken(self.database, whole.run_base, before.run_id)
-        learning.write(self.database, before.run_id, folder, embedder=whole.recipe.embedder, only=broken)
+        learning.write(
+            self.database, before.run_id, folder, embedder=whole.recipe.embedder, examples=EXAMPLES, only=broken
+        )
         choices.write(self.database, before.run_id, folder)
         by = {"step": "compress", "run_id": before.run_id, "since": whole.run_base, "compression": whole.name}
         try:

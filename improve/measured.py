@@ -16,7 +16,7 @@ from typing import Any
 from harness import registry
 from harness.store import Database, artifacts, rounds
 from harness.store.read import query
-from improve.curation import rows as dataset
+from harness.workbench import rows as dataset
 from improve.recipe import Recipe
 
 ANOTHER_DRAW = frozenset({"seed", "here", "data", "replay_sha256"})

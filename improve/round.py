@@ -21,11 +21,11 @@ from harness.store import rounds as rows
 from harness.store.rows import now
 from harness.types import Artifact, Outcome, Verdict
 from harness.workbench import candidate, clean
+from harness.workbench import rows as dataset
 from harness.workbench.chain import AtHand
 from harness.workbench.shelf import folder_of
 from improve import aim
 from improve.curation import kept_out
-from improve.curation import rows as dataset
 
 if TYPE_CHECKING:
     from harness.workbench.chain import Stage

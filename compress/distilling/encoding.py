@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compress import rows as dataset
-from compress.rows import Row
 from harness.errors import UsageError
 from harness.hashing import fraction
 from harness.models.hf.codec import Codec
 from harness.models.hf.loading import Loaded
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 
 MOST_DROPPED = 0.1
 """Share of rows that may be too long before the limit or the data is wrong."""

@@ -18,10 +18,10 @@ from typing import Any
 
 from compress import oneshot
 from compress.gguf import agreement, imatrix, reference, source
-from compress.rows import Row
 from harness.errors import UsageError
 from harness.models import convert
 from harness.models.hf.loading import HFSettings, Loaded, load
+from harness.workbench.rows import Row
 
 
 @dataclass(frozen=True)

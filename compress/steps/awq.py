@@ -22,7 +22,6 @@ from typing import Any
 
 from pydantic import Field
 
-from compress import rows
 from compress.awq import checking
 from compress.awq.rounding import IGNORED, SCHEME, Smoothed, quantize
 from compress.awq.shapes import GROUP, check_shapes
@@ -33,7 +32,7 @@ from harness.errors import UsageError
 from harness.hashing import digest
 from harness.models.hf.loading import HFSettings, load
 from harness.types import Artifact
-from harness.workbench import candidate, record
+from harness.workbench import candidate, record, rows
 
 NAME = "compress.awq"
 PROBES = 8
@@ -80,8 +79,8 @@ class Awq(Step):
             MissingPackage: llm-compressor is not installed.
         """
         given = validate(dict(parameters), Parameters, NAME)
-        model = rows.model_of(inputs, NAME)
-        calibrating, aside = _divided(rows.of(inputs, NAME))
+        model = candidate.model_of(inputs, NAME)
+        calibrating, aside = _divided(rows.some_of(inputs, NAME))
         started, folder = time.monotonic(), context.scratch / "awq"
         place = candidate.locate(model, "")
         skipped = check_shapes(_config(place))

@@ -24,7 +24,6 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from compress import oneshot
-from compress import rows as dataset
 from compress.distilling import student as students
 from compress.distilling import training
 from compress.distilling.encoding import Rows, encoded
@@ -37,6 +36,7 @@ from harness.models.hf.borrowed import randomness
 from harness.models.hf.loading import HFSettings, Loaded, load, unmap
 from harness.types import Artifact
 from harness.workbench import candidate, record
+from harness.workbench import rows as dataset
 
 NAME = "compress.distill"
 WATCHED = 128
@@ -118,7 +118,7 @@ class Distill(Step):
             no number. InfrastructureError: memory ran out.
         """
         given = validate(dict(parameters), Parameters, NAME)
-        source, rows = dataset.model_of(inputs, NAME), dataset.of(inputs, NAME)
+        source, rows = candidate.model_of(inputs, NAME), dataset.some_of(inputs, NAME)
         try:
             with randomness():
                 teacher, begun = _models(source, given)

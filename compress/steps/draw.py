@@ -2,7 +2,7 @@
 
     inputs       none
     parameters   {"suite": "primer", "rows": 2000, "seed": 0}       practice rows of a procedural suite
-                 {"file": "train.jsonl", "rows": 2000, "seed": 0}   rows of one's own (`compress.rows`)
+                 {"file": "train.jsonl", "rows": 2000, "seed": 0}   rows of one's own (`harness.workbench.rows`)
     output       a dataset: rows.jsonl, report.json
 
 Each row is there once, in an order by seed. Of a suite its `practice` is drawn, which are none of its samples; a file
@@ -18,14 +18,14 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from compress import rows as dataset
-from compress.rows import Row
 from harness import registry
 from harness.config import Strict, validate
 from harness.contracts import Step, StepContext
 from harness.errors import UsageError
 from harness.hashing import file_sha256, fraction
 from harness.types import Artifact
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 
 NAME = "compress.draw"
 TRAINED = ("prompt", "completion", "messages", "tools")
@@ -82,8 +82,8 @@ class Draw(Step):
         given = validate(dict(parameters), Parameters, NAME)
         found, count = _drawn(given)
         context.progress(1.0, f"{len(found)} rows")
-        told = {"dropped": {"repeated": count - given.skip - len(found)} if given.suite else {}, "wanted": given.rows}
-        return dataset.write(context.scratch / "rows", NAME, found, count, **told, parameters=given.model_dump())
+        told = {"repeated": count - given.skip - len(found) if given.suite else 0, "wanted": given.rows}
+        return dataset.write(context.scratch / "rows", NAME, found, (), count, **told, parameters=given.model_dump())
 
 
 def _drawn(given: Parameters) -> tuple[list[Row], int]:
@@ -109,7 +109,7 @@ def _practice(given: Parameters) -> tuple[list[Row], int]:
 
 def _of_file(given: Parameters) -> tuple[list[Row], int]:
     path = Path(given.file).expanduser()
-    rows = dataset.read(path)
+    rows = dataset.at(path)
     if not rows:
         raise UsageError(f"{NAME}: {given.file!r} holds no rows", "at least one", "name another file")
     if given.file_sha256 and file_sha256(path) != given.file_sha256:

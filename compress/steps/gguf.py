@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from compress.gguf import kinds, source
-from compress.rows import Row
 from harness.config import Strict, validate
 from harness.contracts import Step, StepContext
 from harness.errors import UsageError
 from harness.hashing import file_sha256
 from harness.types import Artifact, ArtifactKind
 from harness.workbench import record
+from harness.workbench.rows import Row
 
 FILE = "model.gguf"
 

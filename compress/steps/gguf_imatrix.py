@@ -17,10 +17,10 @@ from typing import Any
 
 from pydantic import Field
 
-from compress import rows as dataset
-from compress.rows import Row
 from compress.steps import gguf
 from harness.types import Artifact
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 
 NAME = "compress.gguf_imatrix"
 
@@ -45,7 +45,7 @@ class GgufImatrix(gguf.Gguf):
 
     def rows(self, inputs: Sequence[Artifact]) -> Sequence[Row]:
         """Return the rows of all datasets among the inputs."""
-        return dataset.of(inputs, NAME)
+        return dataset.some_of(inputs, NAME)
 
     def data(self, inputs: Sequence[Artifact]) -> Mapping[str, Any]:
         """Return which they were."""

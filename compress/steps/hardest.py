@@ -21,14 +21,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from compress import rows as dataset
-from compress.rows import Row
 from harness import registry
 from harness.config import Strict, validate
 from harness.contracts import Model, Step, StepContext
 from harness.errors import InfrastructureError, UsageError
 from harness.types import Artifact, Completion, Fault
 from harness.workbench import candidate
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Dropped, Row
 
 NAME = "compress.hardest"
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -61,8 +61,8 @@ class Hardest(Step):
             UsageError: no model, no rows, a row without a completion. InfrastructureError: the model says nan.
         """
         given = validate(dict(parameters), Parameters, NAME)
-        rows = dataset.of(inputs, NAME)
-        place = candidate.locate(dataset.model_of(inputs, NAME), "")
+        rows = dataset.some_of(inputs, NAME)
+        place = candidate.locate(candidate.model_of(inputs, NAME), "")
         context.progress(0.0, f"{len(rows)} rows")
         with registry.open_model(f"hf:{place}") as model:
             found = nats(model, rows)
@@ -71,9 +71,10 @@ class Hardest(Step):
         kept = [_told(rows[place], found[place]) for place in chosen]
         context.progress(1.0, f"{len(kept)} of {len(rows)} rows")
         told = {"nats": _quantiles(found), "bar": round(min(found[place] for place in chosen), 4)}
-        dropped = {"easier": len(rows) - len(kept)}
+        easier = sorted(order[len(chosen) :])
+        dropped = [Dropped(rows[place], "easier", {"nats": round(found[place], 4)}) for place in easier]
         folder = context.scratch / "rows"
-        return dataset.write(folder, NAME, kept, len(rows), dropped=dropped, **told, parameters=given.model_dump())
+        return dataset.write(folder, NAME, kept, dropped, len(rows), **told, parameters=given.model_dump())
 
 
 def nats(model: Model, rows: Sequence[Row]) -> list[float]:

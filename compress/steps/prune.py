@@ -26,7 +26,6 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from compress import oneshot
-from compress import rows as dataset
 from compress.pruning import plan as plans
 from compress.pruning import sparse
 from harness.config import Strict, validate
@@ -35,6 +34,7 @@ from harness.errors import InfrastructureError, UsageError
 from harness.models.hf.loading import HFSettings, Loaded, load
 from harness.types import Artifact
 from harness.workbench import candidate, record
+from harness.workbench import rows as dataset
 
 NAME = "compress.prune"
 
@@ -117,8 +117,8 @@ class Prune(Step):
             InfrastructureError: the pruned model does not open, or answers with what is no number.
         """
         given = validate(dict(parameters), Parameters, NAME)
-        source = dataset.model_of(inputs, NAME)
-        rows, started = dataset.of(inputs, NAME), time.monotonic()
+        source = candidate.model_of(inputs, NAME)
+        rows, started = dataset.some_of(inputs, NAME), time.monotonic()
         # llm-compressor takes each block to the accelerator itself.
         device = "cpu" if given.method in ("wanda", "sparsegpt") else "auto"
         loaded = load(candidate.locate(source, ""), HFSettings(device=device))

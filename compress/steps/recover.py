@@ -26,16 +26,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from compress import rows as dataset
 from compress import sparsity
 from compress.partial import Part
-from compress.rows import Row
 from harness import registry
 from harness.contracts import Step, StepContext
 from harness.errors import UsageError, nearest
 from harness.hashing import digest, fraction
 from harness.types import Artifact
 from harness.workbench import candidate, record
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 
 NAME = "compress.recover"
 FINETUNE, MERGE = "improve.finetune", "improve.merge"
@@ -73,9 +73,9 @@ class Recover(Step):
         """
         started = time.monotonic()
         tuning, dtype = _given(parameters)
-        model = dataset.model_of(inputs, NAME)
+        model = candidate.model_of(inputs, NAME)
         place = candidate.locate(model, "")
-        rows = _ordered(dataset.of(inputs, NAME), int(tuning.get("seed", 0)))
+        rows = _ordered(dataset.some_of(inputs, NAME), int(tuning.get("seed", 0)))
         taught = _kept(rows, context.scratch / "rows")
         adapter = _run(FINETUNE, [model, taught], tuning, Part(context, "finetune", 0.0, 0.7))
         merging = _merging(dtype or _dtype(place))
@@ -116,7 +116,7 @@ def _ordered(rows: Sequence[Row], seed: int) -> list[Row]:
 
 def _kept(rows: Sequence[Row], folder: Path) -> Artifact:
     names = digest([row["id"] for row in rows])
-    return Artifact(names[:16], "dataset", str(dataset.write(folder, NAME, rows, len(rows))), names)
+    return Artifact(names[:16], "dataset", str(dataset.write(folder, NAME, rows, (), len(rows))), names)
 
 
 def _run(name: str, inputs: Sequence[Artifact], parameters: Mapping[str, Any], context: StepContext) -> Artifact:

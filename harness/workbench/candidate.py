@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -59,6 +59,18 @@ def base_place(spec: str, settings: Mapping[str, str]) -> str:
     prefix, locator = registry.split_spec(spec)
     # vLLM serves what transformers trains.
     return locate(None, f"hf:{locator}" if prefix == "vllm" else spec)
+
+
+def model_of(inputs: Sequence[Artifact], step: str) -> Artifact:
+    """Return the one model among the inputs of a step.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    models = [one for one in inputs if one.kind == "model"]
+    if len(models) != 1:
+        raise UsageError(f"{step} has {len(models)} models among its inputs", "one", "look at the recipe")
+    return models[0]
 
 
 def locate(artifact: Artifact | None, spec: str) -> str:

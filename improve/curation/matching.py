@@ -26,11 +26,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 from improve.curation import likeness, sketches, text
-from improve.curation import rows as dataset
 from improve.curation.index import GRAMS, Index, words_of
 from improve.curation.likeness import Question
-from improve.curation.rows import Row
 
 OVERLAP = {8: 0.5, 13: 0.2}
 EVIDENT = 10

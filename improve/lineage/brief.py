@@ -16,8 +16,8 @@ from typing import Any
 from harness import report as reports
 from harness.store import read
 from harness.types import Artifact
-from improve.curation import rows as dataset
-from improve.curation.rows import Row
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 from improve.lineage.node import Node, count, quoted
 from improve.lineage.world import RoundRow, World, loop_name
 

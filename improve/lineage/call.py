@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.store import read
-from improve.curation.rows import Row
+from harness.workbench.rows import Row
 from improve.lineage import answers, brief
 from improve.lineage.laps import laps, node
 from improve.lineage.names import Named

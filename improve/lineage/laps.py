@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.types import Artifact
-from improve.curation.rows import Row
+from harness.workbench.rows import Row
 from improve.lineage import brief, scan
 from improve.lineage.node import Node, count
 from improve.lineage.scan import Stage, Want

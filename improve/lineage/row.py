@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.store import read
 from harness.types import Artifact
-from improve.curation import rows as dataset
-from improve.curation.rows import Row
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Row
 from improve.lineage import answers, brief
 from improve.lineage.kin import Kin
 from improve.lineage.laps import Lap, laps, node

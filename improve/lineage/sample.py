@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from improve.curation.rows import Row
+from harness.workbench.rows import Row
 from improve.lineage import answers, brief, scan
 from improve.lineage.laps import Lap, laps, node
 from improve.lineage.names import Named

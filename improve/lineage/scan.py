@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.types import Artifact
-from improve.curation.rows import DROPPED, ROWS, Row
+from harness.workbench.rows import DROPPED, ROWS, Row
 from improve.lineage.world import World
 
 

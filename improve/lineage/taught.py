@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.types import Artifact
-from improve.curation.rows import DROPPED
+from harness.workbench.rows import DROPPED
 from improve.lineage import scan
 from improve.lineage.world import World
 

@@ -27,10 +27,10 @@ from harness.config import Strict, validate
 from harness.contracts import Step, StepContext
 from harness.store import Database
 from harness.types import Artifact
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Dropped
 from improve.curation import index as indexing
 from improve.curation import kept_out, matching
-from improve.curation import rows as dataset
-from improve.curation.rows import Dropped
 
 NAME = "improve.decontaminate"
 

@@ -24,9 +24,9 @@ from harness.config import Strict, validate
 from harness.contracts import Step, StepContext
 from harness.hashing import fraction
 from harness.types import Artifact
-from improve.curation import rows as dataset
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Dropped, Row
 from improve.curation import sketches, text
-from improve.curation.rows import Dropped, Row
 
 NAME = "improve.dedup"
 BANDS = 32

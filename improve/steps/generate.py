@@ -27,8 +27,8 @@ from harness.config import Strict, validate
 from harness.contracts import Practice, Step, StepContext
 from harness.errors import UsageError
 from harness.types import Artifact
-from improve.curation import rows as dataset
-from improve.curation.rows import Dropped, Row
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Dropped, Row
 from improve.teaching import causes as reading
 from improve.teaching import nearest
 from improve.teaching.calls import Teaching

@@ -25,8 +25,8 @@ from harness.contracts import Step, StepContext
 from harness.errors import UsageError
 from harness.hashing import fraction
 from harness.types import Artifact
-from improve.curation import rows as dataset
-from improve.curation.rows import Dropped, Row
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Dropped, Row
 
 NAME = "improve.mix"
 FILE = ".jsonl"
@@ -43,7 +43,7 @@ class Parameters(Strict):
     """Replayed rows to a targeted one; 0: none."""
     replay: str = ""
     """What is replayed where the further datasets hold fewer rows than wanted: a procedural suite, or a file of rows
-    (`.jsonl`, as `curation.rows` reads them)."""
+    (`.jsonl`, as `workbench.rows` reads them)."""
     replay_sha256: str = ""
     """Of that file, as a loop found it: with another content it is done again."""
     per_cause: int | None = Field(default=None, ge=1)

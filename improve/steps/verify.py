@@ -34,9 +34,9 @@ from harness.grading.number import final_number
 from harness.grading.text import answer_after
 from harness.sandbox import Limits, Trial, run
 from harness.types import Artifact, Completion, Fault, Message, Request, Sample
-from improve.curation import rows as dataset
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Dropped, Row
 from improve.curation import text
-from improve.curation.rows import Dropped, Row
 
 NAME = "improve.verify"
 WORKERS = 4

@@ -21,8 +21,8 @@ from typing import Any
 from harness.contracts import StepContext
 from harness.errors import InfrastructureError
 from harness.types import Completion, Fault, Request
+from harness.workbench.rows import Dropped, Row, named
 from improve.curation import text
-from improve.curation.rows import Dropped, Row, named
 from improve.teaching import parsing, prompts
 from improve.teaching.causes import Cause
 from improve.teaching.prompts import Call, Manner

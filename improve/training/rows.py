@@ -1,4 +1,4 @@
-"""Rows of a dataset artifact (`improve.curation.rows`) as token ids and labels.
+"""Rows of a dataset artifact (`harness.workbench.rows`) as token ids and labels.
 
     {"id": "9f..", "prompt": "Q: 2 + 2\nA:", "completion": " 4"}
       -> ids    <s> Q : _2 _+ _2 \n A : _4 </s>
@@ -22,7 +22,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.models.hf.codec import Codec, as_dict
 from harness.types import Message, Request, ToolCall
-from improve.curation import rows as dataset
+from harness.workbench import rows as dataset
 
 IGNORED = -100
 """Label of a token that takes no part in the loss, as torch's cross-entropy has it."""

@@ -28,11 +28,11 @@ from compress.distilling import student as students
 from compress.distilling import training
 from compress.distilling.encoding import encoded
 from compress.distilling.training import Held, Terms
-from compress.rows import row_id
 from harness import registry
 from harness.models import tiny
 from harness.models.hf.borrowed import randomness
 from harness.models.hf.loading import HFSettings, load, unmap
+from harness.workbench.rows import row_id
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "compression.md"
 ROWS, BATCH, RATE = 2000, 8, 1e-3

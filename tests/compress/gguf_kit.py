@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from compress import rows
 from harness import registry
 from harness.contracts import StepContext
 from harness.types import Artifact, Completion, Fault, Request
+from harness.workbench import rows
 
 
 class Scratch(StepContext):
@@ -54,7 +54,7 @@ def practice(folder: Path, count: int = 40) -> Artifact:
     """Return a dataset of practice rows of primer."""
     drawn = islice(registry.suite("primer").practice(99, count), count)
     found = [{"prompt": one.prompt, "completion": one.target} for one in drawn]
-    return Artifact("d1", "dataset", str(rows.write(folder, "compress.draw", found, count)), "of d1")
+    return Artifact("d1", "dataset", str(rows.write(folder, "compress.draw", found, (), count)), "of d1")
 
 
 def done(name: str, scratch: Path, inputs: Sequence[Artifact], **parameters: Any) -> Path:

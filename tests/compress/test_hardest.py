@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import rows_kit as kit
 
-from compress import rows as dataset
 from compress.steps.hardest import nats
 from harness import registry
 from harness.errors import InfrastructureError, UsageError
 from harness.types import Artifact
+from harness.workbench import rows as dataset
 
 STEP = registry.step("compress.hardest")
 
@@ -30,16 +30,16 @@ def lines(count: int) -> list[dict[str, Any]]:
 
 def hardest(inputs: list[Artifact], scratch: Path, **parameters: Any) -> tuple[list[Any], dict[str, Any]]:
     folder = STEP.run(inputs, parameters, kit.Remembering(scratch))
-    return dataset.read(folder), json.loads((folder / "report.json").read_text())
+    return dataset.at(folder), json.loads((folder / "report.json").read_text())
 
 
 def test_the_share_with_the_highest_perplexity_stays_in_order(model: Artifact, tmp_path: Path) -> None:
     rows = kit.dataset(tmp_path / "rows", lines(41))
     with registry.open_model(f"hf:{model.path}") as opened:
-        found = nats(opened, dataset.read(Path(rows.path)))
+        found = nats(opened, dataset.at(Path(rows.path)))
     kept, report = hardest([model, rows], tmp_path / "a", share=0.3)
     assert len(kept) == 13 == math.ceil(0.3 * 41) and report["dropped"] == {"easier": 28} and report["in"] == 41
-    by_id = {row["id"]: value for row, value in zip(dataset.read(Path(rows.path)), found, strict=True)}
+    by_id = {row["id"]: value for row, value in zip(dataset.at(Path(rows.path)), found, strict=True)}
     left = [value for name, value in by_id.items() if name not in {row["id"] for row in kept}]
     assert min(by_id[row["id"]] for row in kept) >= max(left)
     assert [row["id"] for row in kept] == [name for name in by_id if name in {row["id"] for row in kept}]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import rows_kit as kit
 
-from compress import rows as dataset
 from harness import registry
 from harness.errors import UsageError
 from harness.models.hf.loading import HFSettings, load
 from harness.types import Artifact
 from harness.workbench import record
+from harness.workbench import rows as dataset
 
 STEP = registry.step("compress.recover")
 TUNING: dict[str, Any] = {"steps": 30, "r": 8, "alpha": 16, "learning_rate": 2e-2, "held_out": 0.3, "seed": 1}
@@ -139,4 +139,4 @@ def test_without_rows_or_a_model_nothing_is_trained(model: Artifact, tmp_path: P
         recovered([model, kit.dataset(tmp_path / "rows", [])], tmp_path / "a")
     with pytest.raises(UsageError, match="0 models"):
         recovered([kit.dataset(tmp_path / "more", lines(3))], tmp_path / "b")
-    assert dataset.read(tmp_path / "more")
+    assert dataset.at(tmp_path / "more")

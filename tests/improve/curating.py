@@ -10,7 +10,7 @@ from typing import Any
 from harness import registry
 from harness.contracts import StepContext
 from harness.types import Artifact, Completion, Fault, Request
-from improve.curation import rows as dataset
+from harness.workbench import rows as dataset
 
 
 class Bench(StepContext):

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from harness.contracts import Step, StepContext
 from harness.types import Artifact
-from improve.curation import rows as dataset
-from improve.curation.rows import Dropped
+from harness.workbench import rows as dataset
+from harness.workbench.rows import Dropped
 
 
 class Pick(Step):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.types import Artifact
-from improve.curation.rows import named
+from harness.workbench.rows import named
 from improve.steps.dedup import duplicates
 
 LONG = (

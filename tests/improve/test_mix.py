@@ -11,7 +11,7 @@ from curating import done, stored
 
 from harness import registry
 from harness.errors import UsageError
-from improve.curation.rows import named
+from harness.workbench.rows import named
 
 
 def rows(count: int, cause: str = "c1", word: str = "targeted") -> list[dict[str, Any]]:

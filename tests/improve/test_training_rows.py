@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.models.hf.codec import Codec
 from harness.types import Message, Request
-from improve.curation import rows as dataset
+from harness.workbench import rows as dataset
 from improve.training.rows import IGNORED, encode, read, spelled
 
 ENDS = frozenset({1})

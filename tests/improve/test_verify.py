@@ -12,7 +12,7 @@ from harness import registry, sandbox
 from harness.errors import InfrastructureError, UsageError
 from harness.sandbox import Verdict
 from harness.types import Completion, Fault, Request
-from improve.curation.rows import named
+from harness.workbench.rows import named
 from improve.steps.verify import same_answer
 
 RIGHT, WRONG = "def inc(x):\n    return x + 1\n", "def inc(x):\n    return x - 1\n"

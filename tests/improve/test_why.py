@@ -17,8 +17,8 @@ from harness.cli import listing
 from harness.errors import UsageError
 from harness.store import Database, read
 from harness.workbench import keep
+from harness.workbench import rows as dataset
 from harness.workbench.shelf import folder_of
-from improve.curation import rows as dataset
 from improve.lineage.node import Node, Walk
 from improve.lineage.taught import LATER, ON, taught
 from improve.lineage.walks import why

@@ -12,7 +12,7 @@ from harness.hashing import digest
 from harness.models.hf.codec import Codec
 from harness.store import Database, artifacts
 from harness.workbench import Workbench, keep
-from improve.curation import rows as dataset
+from harness.workbench import rows as dataset
 from improve.lineage import scan
 from improve.lineage.taught import HELD_OUT, LATER, ON, rows_reached, taught
 from improve.lineage.world import World

@@ -36,8 +36,8 @@ from harness.runner import evaluate
 from harness.store import Database, artifacts, read
 from harness.types import Artifact
 from harness.workbench import Workbench, keep
+from harness.workbench import rows as dataset
 from harness.workbench.shelf import folder_of
-from improve.curation import rows as dataset
 from improve.steps.generate import LEAST, POOL
 
 BASE = "base"

@@ -1,4 +1,4 @@
-"""Dataset artifacts: a folder with `rows.jsonl`, `dropped.jsonl` and `report.json`.
+"""Dataset artifacts, of every wing: a folder with `rows.jsonl`, `dropped.jsonl` and `report.json`.
 
     rows.jsonl      {"id": "9f..", "prompt": "Q: 2 + 2\\nA:", "completion": " 4", "cause": "c1", "source": {..}}
     dropped.jsonl   {.. the row .., "dropped": {"by": "improve.dedup", "reason": "exact", "of": "41.."}}
@@ -21,7 +21,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.hashing import digest
-from harness.types import Artifact
+from harness.types import Artifact, Message, Request
 
 ROWS, DROPPED, REPORT = "rows.jsonl", "dropped.jsonl", "report.json"
 Row = Mapping[str, Any]
@@ -103,6 +103,26 @@ def all_of(inputs: Sequence[Artifact], step: str) -> list[Row]:
         kinds = sorted({one.kind for one in inputs})
         raise UsageError(f"{step} has no dataset among its inputs {kinds}", "one or more datasets", "check the recipe")
     return [row for one in datasets for row in read(one)]
+
+
+def some_of(inputs: Sequence[Artifact], step: str) -> list[Row]:
+    """Return the rows of all datasets among the inputs of a step that cannot do without.
+
+    Raises:
+        UsageError: there is no dataset, or no row in any.
+    """
+    found = all_of(inputs, step)
+    if not found:
+        raise UsageError(f"{step} has no row among its inputs", "rows to train on", "look at where they come from")
+    return found
+
+
+def request(row: Row) -> tuple[Request, str]:
+    """Return (what a model is asked by a row, the text that it is to answer)."""
+    if "messages" not in row:
+        return Request("generate", prompt=row["prompt"]), row["completion"]
+    turns = tuple(Message(turn["role"], str(turn.get("content") or "")) for turn in row["messages"][:-1])
+    return Request("generate", messages=turns, tools=tuple(row.get("tools") or ())), answer(row)
 
 
 def write(folder: Path, step: str, rows: Sequence[Row], dropped: Sequence[Dropped], given: int, **report: Any) -> Path:
