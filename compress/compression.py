@@ -4,7 +4,7 @@
 
 All state lies in the store: a stage is a row that is filled in as it goes; what was made, asked, judged and measured is
 found there and not done again. A stage whose gate says FAIL is undone: the next one begins with what was kept before.
-In a group with a share the increment is halved after a FAIL, and the group ends at its second FAIL in a row.
+In a group with a share the increment is halved after a FAIL, and the group ends at its second FAIL.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Compression:
                 todo.pop(0)
                 continue
             if self.stage(group, share):
-                gone, failed = share or 0.0, 0
+                gone = share or 0.0
                 todo.pop(0)
             elif share is None or not self.cuts(group, half := (gone + share) / 2):
                 break
