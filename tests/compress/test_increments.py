@@ -32,7 +32,7 @@ def walked(passes: Callable[[float], bool], share: float = 0.6, increments: int 
     ("passes", "tried", "undone"),
     [
         (lambda share: True, [0.422, 0.578, 0.6], []),
-        (lambda share: share < 0.5, [0.422, 0.578, 0.5, 0.578], ["g beyond 50%"]),
+        (lambda share: share < 0.55, [0.422, 0.578, 0.5, 0.578], ["g beyond 50%"]),
         (lambda share: False, [0.422, 0.211], ["g beyond 0%"]),
         (lambda share: share != 0.6, [0.422, 0.578, 0.6, 0.589, 0.6], ["g beyond 59%"]),
     ],
