@@ -36,7 +36,7 @@ class Foreseen:
 
     label: str
     config: Mapping[str, Any]
-    """The config.json after it; empty where the model's is not at hand."""
+    """The config.json after it."""
 
 
 def check(loaded: Loaded, model: str, settings: Mapping[str, str]) -> tuple[Foreseen, ...]:
@@ -51,7 +51,7 @@ def check(loaded: Loaded, model: str, settings: Mapping[str, str]) -> tuple[Fore
         if prefix not in WEIGHTS:
             what = f"{model!r} is no float weights: what was rounded is not rounded again"
             raise UsageError(what, "hf:org/name, a folder with config.json, or tiny", "name its original weights")
-        place = candidate.base_place(model, settings)
+        folder, config = _weights(model, settings)
     with named(f"{where}: stages"):
         _names(recipe)
         _order(recipe.groups)
@@ -66,7 +66,7 @@ def check(loaded: Loaded, model: str, settings: Mapping[str, str]) -> tuple[Fore
     with named(f"{where}: budget"):
         check_budget(recipe.budget)
     with named(f"{where}: stages"):
-        return tuple(_foreseen(recipe.groups, place))
+        return tuple(_foreseen(recipe.groups, folder, config))
 
 
 def _names(recipe: Recipe) -> None:
@@ -108,24 +108,33 @@ def _training(loaded: Loaded) -> None:
         raise UsageError(what, "a procedural suite (primer), or a file of rows", "type: file: rows.jsonl")
 
 
-def _foreseen(groups: tuple[Group, ...], place: str) -> Iterator[Foreseen]:
-    folder = Path(place) if (Path(place) / "config.json").is_file() else None
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) if folder else _of_hub(place)
+def _weights(model: str, settings: Mapping[str, str]) -> tuple[Path | None, Mapping[str, Any]]:
+    """Return the folder of a model, where it lies in one, and its config.json; `tiny` need not be trained for it."""
+    if registry.split_spec(model)[0] == "tiny":
+        from harness.models.tiny.home import recipe
+
+        steps = settings.get("steps")
+        found = recipe(int(settings.get("seed", "0")), int(steps) if steps else None, settings.get("suite", "primer"))
+        return None, found.shapes
+    place = Path(candidate.base_place(model, settings))
+    if (place / "config.json").is_file():
+        return place, json.loads((place / "config.json").read_text(encoding="utf-8"))
+    return None, _of_hub(str(place))
+
+
+def _foreseen(groups: tuple[Group, ...], folder: Path | None, config: Mapping[str, Any]) -> Iterator[Foreseen]:
     for group in groups:
         for at, stage in enumerate(group.steps):
             given = dict(stage.parameters)
             if group.share is not None and at == 0:
                 given["share"] = group.share
-            if config:
-                with named(f"{group.label}: {stage.name}" if len(group.steps) > 1 else stage.name):
-                    config = dict(registry.step(stage.name).foresee(config, folder, given))
+            with named(f"{group.label}: {stage.name}" if len(group.steps) > 1 else stage.name):
+                config = registry.step(stage.name).foresee(config, folder, given)
         yield Foreseen(group.label, config)
 
 
 def _of_hub(place: str) -> dict[str, Any]:
-    """Return the config of a model of the hub, as transformers finds it; empty where it is not known yet (`tiny`)."""
-    if Path(place).is_absolute():
-        return {}
+    """Return the config of a model of the hub, as transformers finds it."""
     from transformers import AutoConfig
 
     try:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +127,11 @@ def test_shapes_are_found_wrong_before_work_starts(
     (model / "config.json").write_text(json.dumps({**LLAMA, **config}))
     (model / "tokenizer.json").write_text(json.dumps({"pre_tokenizer": {"type": "ByteLevel"}}))
     assert said in refused(tmp_path, model=str(model), stages=stages)
+
+
+def test_a_plan_touches_nothing_and_trains_nothing(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "harness", "compress", "tiny", "--recipe", "quickstart", "--plan", "--json"]
+    place = {"HARNESS_HOME": str(tmp_path / "home"), "HARNESS_DB": str(tmp_path / "results" / "h.duckdb")}
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, **place}, check=True)
+    widths = [one["intermediate_size"] for one in json.loads(done.stdout)["stages"]]
+    assert widths[0] == 256 and len(widths) == 6 and list(tmp_path.iterdir()) == []

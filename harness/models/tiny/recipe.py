@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from harness.hashing import digest
 
@@ -38,6 +39,15 @@ class Recipe:
     """Peak learning rate of embeddings and norms."""
     prompt_weight: float = 0.02
     """Weight of a prompt token's loss; those of an n-token answer have 1 / sqrt(n) each."""
+
+    @property
+    def shapes(self) -> Mapping[str, Any]:
+        """What config.json will say of its shapes: known before it is trained."""
+        return {
+            "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": self.vocabulary,
+            "hidden_size": self.hidden, "intermediate_size": self.intermediate, "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads, "num_key_value_heads": self.key_value_heads,
+        }  # fmt: skip
 
     @property
     def key(self) -> str:
