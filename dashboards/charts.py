@@ -10,10 +10,14 @@ from typing import Any
 
 import altair as alt
 
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart | alt.VConcatChart
 
-def intervals(rows: Sequence[Mapping[str, Any]], by: str) -> alt.LayerChart:
+
+def intervals(rows: Sequence[Mapping[str, Any]], by: str) -> Chart:
     """Return points with 95% intervals, one line each, the best on top."""
-    data = alt.Data(values=[{"name": str(row[by]), **{k: row[k] for k in ("score", "low", "high")}} for row in rows])
+    data = alt.InlineData(
+        values=[{"name": str(row[by]), **{k: row[k] for k in ("score", "low", "high")}} for row in rows]
+    )
     sorting = alt.EncodingSortField(field="score", order="descending")
     y = alt.Y("name:N", sort=sorting, title=None)
     base = alt.Chart(data)

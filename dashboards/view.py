@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -36,7 +37,8 @@ class View:
     def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """Return the rows of a query, and remember it for `queries`."""
         self.asked.append((sql, parameters))
-        return _rows(str(self.database.path), self.stamp, sql, json.dumps(list(parameters), default=str))
+        found: Rows = _rows(str(self.database.path), self.stamp, sql, json.dumps(list(parameters), default=str))
+        return found
 
     @property
     def stamp(self) -> tuple[int, int]:
@@ -75,8 +77,6 @@ class View:
                     st.code(sql.strip() + (f"\n-- with {parameters}" if parameters != "[]" else ""), language="sql")
 
 
-@st.cache_data(max_entries=CACHED, show_spinner=False)
+@st.cache_data(max_entries=CACHED, show_spinner=False)  # type: ignore[untyped-decorator]
 def _rows(path: str, stamp: tuple[int, int], sql: str, parameters: str) -> Rows:
-    from pathlib import Path
-
     return read.query(Database(Path(path)), sql, json.loads(parameters))
