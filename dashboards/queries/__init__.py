@@ -9,3 +9,8 @@ from typing import Any
 
 Rows = list[dict[str, Any]]
 Ask = Callable[[str, Sequence[Any]], Rows]
+
+
+def has(ask: Ask, name: str) -> bool:
+    """Return whether the file has a table or view of that name: schemas from before it do not."""
+    return bool(ask("SELECT 1 AS held FROM information_schema.tables WHERE table_name = ?", [name]))
