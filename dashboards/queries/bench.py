@@ -12,15 +12,18 @@ from collections.abc import Sequence
 
 from dashboards.queries import Ask, Rows, has
 
-WHERE = """contains(lower(concat_ws(' ', model, model_digest, bench_id)), lower(?)) AND (NOT ? OR NOT coalesce(busy, false))"""
 NEWEST = """
 SELECT bench_id, model, model_digest, busy, load_average, others_cores, notes, started_at,
        model_facts->>'quantisation' AS quantisation, (model_facts->>'size_bytes')::BIGINT AS size_bytes,
        row_number() OVER (PARTITION BY coalesce(model_digest, model) ORDER BY started_at DESC, bench_id) AS age
-FROM bench_runs
+FROM bench_runs WHERE NOT ? OR NOT coalesce(busy, false)
 """
-COUNT = f"SELECT count(*) AS n FROM ({NEWEST}) WHERE {WHERE} AND (NOT ? OR age = 1)"
-PAGE = f"SELECT * FROM ({NEWEST}) WHERE {WHERE} AND (NOT ? OR age = 1) ORDER BY started_at DESC, bench_id LIMIT ? OFFSET ?"
+FITTING = f"""
+FROM ({NEWEST})
+WHERE contains(lower(concat_ws(' ', model, model_digest, bench_id)), lower(?)) AND (NOT ? OR age = 1)
+"""
+COUNT = f"SELECT count(*) AS n {FITTING}"
+PAGE = f"SELECT * {FITTING} ORDER BY started_at DESC, bench_id LIMIT ? OFFSET ?"
 MEASURES = """
 SELECT bench_id, model, measure, width, prompt_tokens, tokens, median, low, high, unit, repeats, raw_share, cpu_share,
        wall_s, cpu_s, busy, layout, note
@@ -31,7 +34,7 @@ ONE = "SELECT engine, settings, host, model_facts FROM bench_runs WHERE bench_id
 
 def count(ask: Ask, words: str = "", quiet: bool = False, newest: bool = False) -> int:
     """Return how many benches `page` has."""
-    return int(ask(COUNT, [words, quiet, newest])[0]["n"]) if has(ask, "speeds") else 0
+    return int(ask(COUNT, [quiet, words, newest])[0]["n"]) if has(ask, "speeds") else 0
 
 
 def page(
@@ -41,7 +44,7 @@ def page(
 
     quiet: only those during which the machine had no other work. newest: only the latest of each model.
     """
-    return ask(PAGE, [words, quiet, newest, limit, offset]) if has(ask, "speeds") else []
+    return ask(PAGE, [quiet, words, newest, limit, offset]) if has(ask, "speeds") else []
 
 
 def measures(ask: Ask, bench_ids: Sequence[str]) -> Rows:

@@ -1,6 +1,6 @@
 """Verdicts of gates, newest first, and one of them with its checks.
 
-    page(ask, outcome="FAIL", limit=50)[0]  -> {"gate_id": "gate-2f9a36b57b", "outcome": "FAIL", "kept": 4, "checks": 5, ..}
+    page(ask, outcome="FAIL", limit=50)[0]  -> {"gate_id": "gate-2f9a36b57b", "outcome": "FAIL", "kept": 4, ..}
     verdict(ask, "gate-2f9a")               -> (row of `gates`, Verdict("FAIL", (Check(..), ..), ..))
 
 Cost: milliseconds; checks are read for the verdicts of one page only. A file from before gates has none.
