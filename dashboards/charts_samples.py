@@ -1,7 +1,7 @@
 """Charts of one sample: what a model gave its choices, and what runs made of it over time.
 
-    chosen([" red", " brown"], [0.2, 0.8], "brown").save("choices.svg")
-    strip([{"run_id": "tiny-0a..", "model": "tiny", "started_at": .., "score": 1.0, "mode": "right"}]).save("strip.svg")
+chosen([" red", " brown"], [0.2, 0.8], "brown").save("choices.svg")
+strip([{"run_id": "tiny-0a..", "model": "tiny", "started_at": .., "score": 1.0, "mode": "right"}]).save("strip.svg")
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def chosen(choices: Sequence[str], shares: Sequence[float], target: str) -> Char
         tooltip=["choice:N", alt.Tooltip("probability:Q", format=".4f"), "kind:N"],
     )
     scale = alt.Scale(domain=["expected", "other"], range=["#2a9d5c", "#8a94a6"])
-    drawn = bars.mark_bar().encode(color=alt.Color("kind:N", scale=scale, title=None))
-    return drawn.properties(height=alt.Step(24))
+    drawn: Chart = bars.mark_bar().encode(color=alt.Color("kind:N", scale=scale, title=None))
+    return drawn.properties(height=max(60, 26 * len(rows)))
 
 
 def strip(rows: Sequence[Mapping[str, Any]]) -> Chart:
@@ -48,7 +48,8 @@ def strip(rows: Sequence[Mapping[str, Any]]) -> Chart:
         color=alt.Color("mode:N", title=None),
         tooltip=["run:N", "model:N", "date:N", "score:Q", "mode:N"],
     )
-    return base.mark_point(filled=True, size=90).properties(height=150)
+    drawn: Chart = base.mark_point(filled=True, size=90)
+    return drawn.properties(height=150)
 
 
 def _kind(choice: str, target: str) -> str:

@@ -27,6 +27,8 @@ def show(view: View, wanted: Filter, sample_id: str, order: str) -> None:
     _ways(view, wanted, sample_id, order)
     if not found:
         st.warning("This run has no record of that sample.")
+        if wanted.suite:
+            _history(view, wanted, wanted.suite, sample_id)
         return
     suite = str(found[0]["suite"])
     found = [row for row in found if row["suite"] == suite]
@@ -55,7 +57,7 @@ def _ways(view: View, wanted: Filter, sample_id: str, order: str) -> None:
         _open(view, beside["before"])
     if columns[2].button("Next sample", disabled=not (beside and beside["after"]), width="stretch") and beside:
         _open(view, beside["after"])
-    where = f"sample {beside['place']:,} of {beside['total']:,} that fit" if beside else "outside the filters of the list"
+    where = f"sample {beside['place']:,} of {beside['total']:,} that fit" if beside else "outside the list's filters"
     columns[3].caption(where)
 
 
@@ -124,7 +126,8 @@ def _made(row: dict[str, Any], said: Rows) -> None:
         if answer["tool_calls"]:
             _text(f"{title}: tool calls", _json(answer["tool_calls"]))
         _choices(answer, row)
-        st.caption(f"finish: {answer['finish'] or 'unknown'}, {answer['cut_tokens'] or 0} tokens of the prompt cut")
+        cut = f"; {answer['cut_tokens']:,} tokens of the prompt cut, on its left" if answer["cut_tokens"] else ""
+        st.caption(f"finish: {answer['finish'] or 'unknown'}{cut}")
     if row["fault_boundary"]:
         _text("Fault: there is no score", row["fault_message"] or "")
         return
@@ -157,7 +160,7 @@ def _verdicts(detail: Any) -> None:
     if plain:
         st.dataframe([{"verdict": name, "value": _json(value)} for name, value in plain.items()], hide_index=True)
     for name, value in detail.items():
-        if name in plain or not value:
+        if name in plain or not value or name == "probabilities":  # shown as a chart
             continue
         items = value.items() if isinstance(value, dict) else enumerate(value, 1)
         st.text(name)
@@ -176,7 +179,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
 def _history(view: View, wanted: Filter, suite: str, sample_id: str) -> None:
     """Show what every run made of this sample."""
     rows = sample.history(view.ask, suite, sample_id)
-    if len({row["run_id"] for row in rows}) < 2:
+    if not {row["run_id"] for row in rows} - {wanted.run}:
         st.caption("No other run has asked this sample.")
         return
     st.subheader("This sample over all runs")

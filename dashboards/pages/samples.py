@@ -44,9 +44,10 @@ def show(view: View) -> None:
 def _addressed(view: View, run: str) -> Filter:
     """Return the filter that the address describes."""
     try:
-        slower = max(0.0, float(view.param("slower", "0")))
+        slower = float(view.param("slower", "0"))
     except ValueError:
         slower = 0.0
+    slower = slower if 0 <= slower < 1e6 else 0.0
     return Filter(run=run, slower_s=slower, **{name: view.param(name) for name in FIELDS})
 
 
@@ -104,7 +105,8 @@ def _named(row: dict[str, Any]) -> str:
 
 
 def _list(view: View, wanted: Filter, order: str) -> None:
-    page = int(text) if (text := view.param("page")).isdecimal() and int(text) > 0 else 1
+    text = view.param("page")
+    page = max(1, int(text)) if text.isdecimal() and len(text) < 9 else 1
     rows = samples.search(view.ask, wanted, page, order)
     if not rows and page > 1:
         page, rows = 1, samples.search(view.ask, wanted, 1, order)
@@ -143,6 +145,7 @@ def _table(view: View, rows: Rows, wanted: Filter) -> None:
         _open(view, rows[place])
     named = {_id(row): f"{row['name'] or row['sample_id']} · attempt {row['attempt']} · {row['mode']}" for row in rows}
     chosen = st.selectbox("Open a sample", list(named), index=None, format_func=named.__getitem__, key="samples-open")
+    view.link("why this run fails", "clusters", run=wanted.run)
     if chosen:
         _open(view, next(row for row in rows if _id(row) == chosen))
 

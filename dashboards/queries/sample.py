@@ -1,7 +1,7 @@
 """One sample: what it is, its attempts in a run with all that was asked and said, and what every run made of it.
 
     attempts(ask, "tiny-0a..", "primer", "9f..")[0]   -> {"attempt": 0, "score": 0.0, "mode": "wrong_order", ..}
-    answers(ask, ["9368f5.."])[0]                     -> {"prompt": "Q: Sort ..", "text": " jacket ..", "seconds": 0.07, ..}
+    answers(ask, ["9368f5.."])[0]                     -> {"prompt": "Q: Sort ..", "text": " jacket ..", ..}
     history(ask, "primer", "9f..")                    -> [{"run_id": .., "score": 1.0, "answer": "kettle", ..}, ..]
 
 Cost: each a scan of one column of the records or completions (50 ms for 2 million).
@@ -21,8 +21,9 @@ ATTEMPTS = """
 SELECT r.suite, r.sample_id, r.attempt, r.completion_keys, r.recorded_at,
        r.fault_boundary, r.fault_kind, r.fault_message,
        coalesce(sc.mode, 'fault: ' || r.fault_boundary || '/' || r.fault_kind) AS mode, sc.answer, sc.detail,
-       map_keys(sc.measures) AS names, map_values(sc.measures) AS measures, sc.measures[w.metrics->0->>'value'] AS score,
-       w.metrics->0->>'name' AS metric, w.version, s.name, s.split, s.target, s.data,
+       map_keys(sc.measures) AS names, map_values(sc.measures) AS measures,
+       sc.measures[w.metrics->0->>'value'] AS score, w.metrics->0->>'name' AS metric,
+       w.version, s.name, s.split, s.target, s.data,
        map_keys(s.tags) AS tag_names, map_values(s.tags) AS tags
 FROM records r
 JOIN run_suites w ON w.run_id = r.run_id AND w.suite = r.suite

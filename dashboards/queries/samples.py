@@ -1,7 +1,7 @@
 """Records of a run, searched and paged: the rows of a page, how many there are, and what there is to filter by.
 
     found = search(ask, Filter(run="tiny-0a..", outcome="wrong", text="zebra"), page=1)
-    found[0]           -> {"sample_id": "9f..", "mode": "wrong_order", "score": 0.0, "total": 259, "said": " jacket ..", ..}
+    found[0]           -> {"sample_id": "9f..", "mode": "wrong_order", "score": 0.0, "total": 259, "said": " ja..", ..}
     beside(ask, Filter(run="tiny-0a.."), "9f..")   -> {"place": 12, "total": 625, "before": "3c..", "after": "71.."}
 
 Right is what `harness.failures.cases` does not call a failure: the mode `right`, or the better end of the metric's
@@ -111,6 +111,8 @@ GROUP BY c.cause_id, m.n ORDER BY m.n DESC, label LIMIT {OPTIONS}
 
 def search(ask: Ask, wanted: Filter, page: int = 1, order: str = "as asked") -> Rows:
     """Return the rows of a page (from 1) with `total`, the count of all that fit; none behind the last page."""
+    if wanted.cluster and not has(ask, "members"):
+        return []
     head, source, parameters = _fitting(wanted, timed=order != "as asked")
     return ask(
         f"""{head}, page AS (
@@ -128,10 +130,13 @@ FROM page LEFT JOIN said USING (place) ORDER BY place""",
 
 def beside(ask: Ask, wanted: Filter, sample_id: str, order: str = "as asked") -> dict[str, Any] | None:
     """Return place, total, and the samples before and after a sample among those that fit; None: it does not fit."""
+    if wanted.cluster and not has(ask, "members"):
+        return None
     head, source, parameters = _fitting(wanted, timed=order != "as asked")
     found = ask(
-        f"""{head}, numbered AS (SELECT p.suite, p.sample_id, row_number() OVER (ORDER BY {ORDERS[order]}) AS n {source}),
-     lined AS (SELECT sample_id, min(n) AS n FROM numbered GROUP BY suite, sample_id)
+        f"""{head}, numbered AS (
+    SELECT p.suite, p.sample_id, row_number() OVER (ORDER BY {ORDERS[order]}) AS n {source}),
+lined AS (SELECT sample_id, min(n) AS n FROM numbered GROUP BY suite, sample_id)
 SELECT place, total, before, after FROM (
     SELECT sample_id, row_number() OVER w AS place, count(*) OVER () AS total,
            lag(sample_id) OVER w AS before, lead(sample_id) OVER w AS after FROM lined WINDOW w AS (ORDER BY n))
@@ -172,39 +177,42 @@ def has(ask: Ask, table: str) -> bool:
 
 
 def _fitting(wanted: Filter, timed: bool) -> tuple[str, str, list[Any]]:
-    """Return the WITH clause, FROM with WHERE over `p` (and `e`, the completions), and all parameters in their order."""
-    head: list[Any] = [wanted.run, wanted.run]
-    rooms, joins, joined, tests = [f"mine AS ({MEASURED})"], "", "", []
-    asked: list[Any] = []
+    """Return the WITH clause, FROM with WHERE over `p` (and `e`, the completions), and the parameters in order."""
+    rooms, parameters = [f"mine AS ({MEASURED})"], [wanted.run, wanted.run]
+    columns = joins = ""
     if wanted.flip:
         rooms.append(f"other AS ({MEASURED})")
-        head += [wanted.flip, wanted.flip]
-        joined = ", o.score AS other_score, o.mode AS other_mode, (r.score - o.score) * if(r.up, 1, -1) AS change"
+        parameters += [wanted.flip, wanted.flip]
+        columns = ", o.score AS other_score, o.mode AS other_mode, (r.score - o.score) * if(r.up, 1, -1) AS change"
         joins = " JOIN other o ON o.suite = r.suite AND o.sample_id = r.sample_id AND o.attempt = r.attempt"
-        tests.append(FLIPS.get(wanted.way, "p.change <> 0"))
     rooms.append(
-        f"picked AS (SELECT r.*, s.name, s.split, s.tags, s.rowid AS row{joined} FROM mine r"
+        f"picked AS (SELECT r.*, s.name, s.split, s.tags, s.rowid AS row{columns} FROM mine r"
         f" LEFT JOIN samples s ON s.suite = r.suite AND s.digest = r.sample_digest{joins})"
     )
-    if timed := timed or bool(wanted.text) or wanted.slower_s > 0:
+    source = "FROM picked p"
+    if timed or wanted.text or wanted.slower_s > 0:
         hits = [HAYSTACKS[wanted.within]] if wanted.within in HAYSTACKS else list(HAYSTACKS.values())
         hit = " OR ".join(f"contains(lower({one}), lower(?))" for one in hits) if wanted.text else "TRUE"
         heads = " LEFT JOIN heads h ON h.key = c.head_key" if wanted.text else ""
         rooms.append(HEARD.format(hit=hit, heads=heads))
-        head += [*([wanted.text] * len(hits) if wanted.text else []), wanted.run]
-        tests += ["e.hit"] if wanted.text else []
-    plain = {"p.suite = ?": wanted.suite, "p.mode = ?": wanted.mode, "e.seconds >= ?": wanted.slower_s}
-    for test, value in plain.items():
-        if value:
-            tests.append(test)
-            asked.append(value)
-    if wanted.tag:
-        tests.append(TAG)
-        asked += [wanted.tag, wanted.tag]
-    if wanted.outcome in OUTCOMES:
-        tests.append(OUTCOMES[wanted.outcome])
-    if wanted.cluster:
-        tests.append(f"{KEY} IN {MEMBERS}")
-        asked += [wanted.run, wanted.cluster]
-    source = "FROM picked p" + (" LEFT JOIN heard e USING (suite, sample_id, attempt)" if timed else "")
-    return "WITH " + ",\n".join(rooms), source + (" WHERE " + " AND ".join(tests) if tests else ""), [*head, *asked]
+        parameters += [*([wanted.text] * len(hits) if wanted.text else []), wanted.run]
+        source += " LEFT JOIN heard e USING (suite, sample_id, attempt)"
+    tests, tested = _tests(wanted)
+    where = f" WHERE {' AND '.join(tests)}" if tests else ""
+    return "WITH " + ",\n".join(rooms), source + where, [*parameters, *tested]
+
+
+def _tests(wanted: Filter) -> tuple[list[str], list[Any]]:
+    """Return the conditions of a filter and their parameters."""
+    every: list[tuple[str, list[Any], bool]] = [
+        ("p.suite = ?", [wanted.suite], bool(wanted.suite)),
+        ("p.mode = ?", [wanted.mode], bool(wanted.mode)),
+        ("e.seconds >= ?", [wanted.slower_s], wanted.slower_s > 0),
+        ("e.hit", [], bool(wanted.text)),
+        (TAG, [wanted.tag, wanted.tag], bool(wanted.tag)),
+        (OUTCOMES.get(wanted.outcome, ""), [], wanted.outcome in OUTCOMES),
+        (FLIPS.get(wanted.way, "p.change <> 0"), [], bool(wanted.flip)),
+        (f"{KEY} IN {MEMBERS}", [wanted.run, wanted.cluster], bool(wanted.cluster)),
+    ]
+    kept = [(test, values) for test, values, is_asked in every if is_asked]
+    return [test for test, _ in kept], [value for _, values in kept for value in values]
