@@ -1,4 +1,4 @@
-"""Charts of the report, and how a chart becomes a picture within a page.
+"""Charts of the report alone, and how a chart becomes a picture within a page.
 
     svg(quality([{"model": "q4", "score": .7, "low": .68, "high": .72, "size_bytes": 3e8, "optimal": True}], "x"))
       -> '<svg xmlns="http://www.w3.org/2000/svg" ..'
@@ -39,8 +39,19 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> Chart:
     scale = alt.Scale(zero=False)
     bars = base.mark_rule().encode(y=alt.Y("low:Q", title="score, 95% interval", scale=scale), y2="high:Q")
     points = base.mark_point(filled=True, size=60).encode(y="score:Q")
-    names = base.mark_text(align="left", dx=6, fontSize=9, limit=160).encode(y="score:Q", text="model:N")
+    # All names would cover one another: stages of a compression are alike in size and score.
+    named = base.transform_filter(alt.datum.what == OPTIMAL[0])
+    names = named.mark_text(align="left", dx=6, fontSize=10, limit=160).encode(y="score:Q", text="model:N")
     return alt.layer(bars, points, names).properties(width=520, height=260)
+
+
+def shares(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    """Return a bar with its 95% interval for each cause: its share of a run's failures, in the order given."""
+    values = [{"cause": row["model"], **{key: row[key] for key in ("score", "low", "high")}} for row in rows]
+    y = alt.Y("cause:N", sort=None, title=None, axis=alt.Axis(labelLimit=260))
+    base = alt.Chart(alt.InlineData(values=values)).encode(y=y)
+    bars = base.mark_bar(opacity=0.6).encode(x=alt.X("score:Q", title="share of the failures, 95% interval"))
+    return alt.layer(bars, base.mark_rule().encode(x="low:Q", x2="high:Q")).properties(width=420)
 
 
 def svg(chart: Chart) -> str:

@@ -68,6 +68,9 @@ def page(database: Database) -> str:
     def scores(rows: Sequence[Mapping[str, Any]]) -> str:
         return charts_report.svg(charts.intervals(rows, "model"))
 
+    def shares(rows: Sequence[Mapping[str, Any]]) -> str:
+        return charts_report.svg(charts_report.shares(rows))
+
     def quality(rows: Sequence[Mapping[str, Any]]) -> str:
         return charts_report.svg(charts_report.quality(rows))
 
@@ -76,7 +79,7 @@ def page(database: Database) -> str:
     parts = [
         sections.leaderboard(board, scores),
         sections.gates(verdicts),
-        sections.causes(queries.analysed(database), scores),
+        sections.causes(queries.analysed(database), shares),
         sections.frontier(queries.frontiers(board), _compressions(database), quality),
     ]
     made = f"Made of {database.path.name} by harness {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
@@ -85,8 +88,8 @@ def page(database: Database) -> str:
 
 def write(database: Database, path: Path) -> None:
     """Write the report to a file, whole or not at all. Raises what `page` does, and OSError of the disk."""
-    text = page(database)
     path.parent.mkdir(parents=True, exist_ok=True)
+    text = page(database)
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
