@@ -25,7 +25,7 @@ SIDES = """
 SELECT run_id, model, model_digest, status, started_at, model_facts, config FROM runs WHERE run_id IN (?, ?)
 """
 SUITES = """
-SELECT run_id, suite, version, scorer_key, sandbox FROM run_suites WHERE run_id IN (?, ?) ORDER BY suite
+SELECT run_id, suite, version, scorer_key, sandbox, wanted FROM run_suites WHERE run_id IN (?, ?) ORDER BY suite
 """
 SAID = """
 SELECT r.run_id, r.attempt, sc.measures, sc.mode, sc.answer, s.target, c.reasoning,
@@ -47,11 +47,11 @@ def runs(ask: Ask) -> Rows:
     return ask(RUNS, ())
 
 
-def shared(ask: Ask, a: str, b: str) -> list[str]:
-    """Return the suites that both runs have, sorted."""
+def shared(ask: Ask, a: str, b: str) -> dict[str, int]:
+    """Return suite -> pairs to expect at most, of the suites that both runs have, sorted."""
     named = ask(SUITES, (a, b))
-    each = [{row["suite"] for row in named if row["run_id"] == run} for run in (a, b)]
-    return sorted(each[0] & each[1])
+    each = [{row["suite"]: row["wanted"] or 0 for row in named if row["run_id"] == run} for run in (a, b)]
+    return {suite: min(each[0][suite], each[1][suite]) for suite in sorted(set(each[0]) & set(each[1]))}
 
 
 def apart(ask: Ask, a: str, b: str) -> Rows:
