@@ -30,12 +30,12 @@ def checks(found: Sequence[Check]) -> Chart | None:
     rows = [_row(check) for check in found if _finite(check.observed, check.low, check.high)]
     if not rows:
         return None
-    y = alt.Y("suite:N", title=None)
+    x, y = alt.X("low:Q", title=None, scale=alt.Scale(zero=False, padding=12)), alt.Y("suite:N", title=None)
     scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
     colour = alt.Color("outcome:N", scale=scale, legend=alt.Legend(orient="top"))
     base = alt.Chart(alt.InlineData(values=rows))
     told = ["suite:N", "rule:N", "outcome:N", "observed:Q", "low:Q", "high:Q", "threshold:Q"]
-    bars = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=None), x2="high:Q", y=y, color=colour)
+    bars = base.mark_rule(strokeWidth=3).encode(x=x, x2="high:Q", y=y, color=colour)
     points = base.mark_point(filled=True, size=90).encode(
         x="observed:Q", y=y, color=colour, shape=alt.Shape("outcome:N", scale=alt.Scale(domain=list(COLOURS))),
         tooltip=told,
@@ -71,7 +71,7 @@ def confidences(series: Mapping[str, Sequence[Bin]]) -> Chart:
     bars: alt.Chart = alt.Chart(alt.InlineData(values=_bins(series))).mark_bar(opacity=0.6).properties(height=180)
     drawn: alt.Chart = bars.encode(
         x=alt.X("from:Q", title="confidence", scale=alt.Scale(domain=[0, 1])), x2="to:Q",
-        y=alt.Y("n:Q", title="answers", stack=None),
+        y=alt.Y("n:Q", title="answers (logarithmic)", stack=None, scale=alt.Scale(type="symlog")), y2=alt.datum(0),
         color=alt.Color("probabilities:N", title=None, sort=list(series), legend=alt.Legend(orient="top")),
         tooltip=["probabilities:N", "bin:N", "n:Q"],
     )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -31,15 +32,12 @@ UNITS = ("tok/s", "ms", "MiB")
 def show(view: View) -> None:
     """Show the benches that the filters leave."""
     asked = st.columns([4, 2, 2, 1], vertical_alignment="bottom")
-    words = asked[0].text_input("Model or bench contains", view.param("model"))
-    newest = asked[1].toggle("latest of each model", value=view.param("newest") == "yes")
-    quiet = asked[2].toggle("quiet machine only", value=view.param("quiet") == "yes")
+    words = asked[0].text_input("Model or bench contains", key="model", bind="query-params")
+    newest = asked[1].toggle("latest of each model", key="newest", bind="query-params")
+    quiet = asked[2].toggle("quiet machine only", key="quiet", bind="query-params")
     total = queries.count(view.ask, words, quiet, newest)
-    pages, at = max(1, -(-total // SHOWN)), view.param("page", "1")
-    start = min(pages, max(1, int(at) if at.isdecimal() else 1))
-    page = int(asked[3].number_input("Page", 1, pages, start))
-    view.put(model=words, newest="yes" if newest else None, quiet="yes" if quiet else None)
-    view.put(page=str(page) if page > 1 else None)
+    pages = max(1, -(-total // SHOWN))
+    page = int(asked[3].number_input("Page", 1, pages, key="page", bind="query-params"))
     if not total:
         _nothing(queries.count(view.ask))
         return
@@ -47,11 +45,11 @@ def show(view: View) -> None:
     measures = queries.measures(view.ask, [row["bench_id"] for row in benches])
     if busy := sum(bool(row["busy"]) for row in benches):
         st.warning(f"{busy} of {len(benches)} benches here ran beside other work: a quiet machine is faster.")
-    _rates(view, benches, measures)
-    picked = _table(benches, measures)
+    _rates(benches, measures)
+    _table(benches, measures)
     if total > SHOWN:
         st.caption(f"Page {page} of {pages}, {total} benches.")
-    _one(view, benches, measures, picked)
+    _one(view, benches, measures)
 
 
 def _nothing(others: int) -> None:
@@ -61,16 +59,11 @@ def _nothing(others: int) -> None:
         st.info("Nothing measured yet. Type: harness bench MODEL")
 
 
-def _rates(view: View, benches: Rows, measures: Rows) -> None:
+def _rates(benches: Rows, measures: Rows) -> None:
     there = [name for name in RATES if any(row["measure"] == name for row in measures)]
     if not there:
         return
-    named = view.param("measure")
-    chosen = st.selectbox(
-        "Rate", there, index=there.index(named) if named in there else 0,
-        format_func=lambda name: f"{name}: tokens {RATES[name]} a second",
-    )  # fmt: skip
-    view.put(measure=chosen if chosen != there[0] else None)
+    chosen = st.selectbox("Rate", there, key="measure", bind="query-params")
     labels = _labels(benches[:DRAWN])
     rows = [
         {**row, "label": labels[row["bench_id"]]}
@@ -93,23 +86,28 @@ def _labels(benches: Rows) -> dict[str, str]:
     return found
 
 
-def _table(benches: Rows, measures: Rows) -> str:
-    """Show a row a bench; return the bench that a person chose, empty without one."""
+def _table(benches: Rows, measures: Rows) -> None:
+    """Show a row a bench; a click opens it below."""
     held: dict[str, Rows] = defaultdict(list)
     for row in measures:
         held[row["bench_id"]].append(row)
     rows = [_cells(bench, held[bench["bench_id"]]) for bench in benches]
     names = list(dict.fromkeys(name for row in rows for name in row))
     figures = {name: "%.0f" if name.endswith("tok/s") else "%.1f" for name in names if name.split()[-1] in UNITS}
-    made = st.dataframe(
-        rows, hide_index=True, on_select="rerun", selection_mode="single-row", key="benches",
+    st.dataframe(
+        rows, hide_index=True, on_select=partial(_clicked, [row["bench_id"] for row in benches]),
+        selection_mode="single-row", key="bench-table",
         column_order=[name for name in names if name not in ("bench", "date")] + ["date", "bench"],
         column_config={name: st.column_config.NumberColumn(format=how) for name, how in figures.items()}
         | {"date": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
            "model": st.column_config.TextColumn(width="medium")},
     )  # fmt: skip
-    places = [at for at in made["selection"]["rows"] if at < len(benches)]
-    return str(benches[places[0]]["bench_id"]) if places else ""
+
+
+def _clicked(names: list[str]) -> None:
+    """Make the bench of the row that was clicked the chosen one."""
+    places = st.session_state["bench-table"]["selection"]["rows"]
+    st.session_state["bench-one"] = names[places[0]] if places else None
 
 
 def _cells(bench: dict[str, Any], measures: Rows) -> dict[str, Any]:
@@ -128,13 +126,16 @@ def _cells(bench: dict[str, Any], measures: Rows) -> dict[str, Any]:
     return {**found, "date": bench["started_at"], "bench": bench["bench_id"]}
 
 
-def _one(view: View, benches: Rows, measures: Rows, picked: str) -> None:
+def _one(view: View, benches: Rows, measures: Rows) -> None:
     """Show all measurements of a bench and what it ran under."""
     names, labels = [row["bench_id"] for row in benches], _labels(benches)
-    named = picked or view.param("bench")
+    if "bench-one" not in st.session_state:
+        st.session_state["bench-one"] = view.param("bench")
+    if st.session_state["bench-one"] not in names:
+        st.session_state["bench-one"] = None
     chosen = st.selectbox(
-        "All measurements of", names, index=names.index(named) if named in names else None,
-        format_func=labels.__getitem__, placeholder="choose a bench, or a row above",
+        "All measurements of", names, index=None, key="bench-one", format_func=labels.__getitem__,
+        placeholder="choose a bench, or a row above",
     )  # fmt: skip
     view.put(bench=chosen)
     if not chosen:

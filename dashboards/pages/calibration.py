@@ -39,7 +39,7 @@ def show(view: View) -> None:
     if run is None:
         return
     scaling, found = run["scaling"], queries.answers(view.ask, run["run_id"], run["suite"])
-    split, bins = _how(view, scaling, found)
+    split, bins = _how(view, run, found)
     held = _held(found, scaling, split)
     if not held[BEFORE]:
         st.warning(f"Nothing of {len(found)} answers is left: none is of the split {split!r}.")
@@ -67,24 +67,25 @@ def _choose(view: View, runs: Rows) -> dict[str, Any] | None:
     asked = st.columns([3, 2])
     names = list(dict.fromkeys(row["run_id"] for row in runs))
     label = {row["run_id"]: f"{row['run_id']}  {row['name'] or ''}  {row['model']}"[:90] for row in runs}
-    picked = asked[0].selectbox("Run", names, index=names.index(start["run_id"]), format_func=label.__getitem__)
+    at = names.index(start["run_id"])
+    picked = asked[0].selectbox("Run", names, index=at, format_func=label.__getitem__, key="calibration-run")
     suites = [row["suite"] for row in runs if row["run_id"] == picked]
     wanted = start["suite"] if start["suite"] in suites else suites[0]
-    chosen = asked[1].selectbox("Suite", suites, index=suites.index(wanted))
+    chosen = asked[1].selectbox("Suite", suites, index=suites.index(wanted), key=f"calibration-suite-{picked}")
     view.put(model=picked, suite=chosen)
     return next((row for row in runs if (row["run_id"], row["suite"]) == (picked, chosen)), None)
 
 
-def _how(view: View, scaling: Scaling | None, found: Rows) -> tuple[str, int]:
+def _how(view: View, run: Mapping[str, Any], found: Rows) -> tuple[str, int]:
     """Return split and number of bins. A model calibrated on dev is shown on test, unless somebody asks otherwise."""
     asked = st.columns([3, 2])
     there = {row["split"] for row in found}
-    first = "test" if scaling and "test" in there else "all"
-    split, bins = view.param("split", first), view.param("bins", str(DEFAULT))
+    first = "test" if run["scaling"] and "test" in there else "all"
+    split = view.param("split", first)
     place = queries.SPLITS.index(split if split in queries.SPLITS else first)
-    chosen = asked[0].selectbox("Split", queries.SPLITS, index=place)
-    many = asked[1].selectbox("Bins", BINS, index=[str(b) for b in BINS].index(bins) if bins in map(str, BINS) else 2)
-    view.put(split=chosen if chosen != first else None, bins=str(many) if many != DEFAULT else None)
+    chosen = asked[0].selectbox("Split", queries.SPLITS, index=place, key=f"calibration-split-{run['run_id']}")
+    many = asked[1].selectbox("Bins", BINS, index=BINS.index(DEFAULT), key="bins", bind="query-params")
+    view.put(split=chosen if chosen != first else None)
     return chosen, many
 
 

@@ -44,18 +44,19 @@ def _list(view: View) -> None:
     asked = st.columns([2, 4, 1])
     options = [ALL, *queries.OUTCOMES]
     named = view.param("outcome")
-    chosen = asked[0].selectbox("Outcome", options, index=options.index(named) if named in options else 0)
-    words = asked[1].text_input("Model, run, policy or loop contains", view.param("words"))
+    at = options.index(named) if named in options else 0
+    chosen = asked[0].selectbox("Outcome", options, index=at, key="gates-outcome")
+    words = asked[1].text_input("Model, run, policy or loop contains", view.param("words"), key="gates-words")
     counts = queries.counts(view.ask, words)
     total = sum(counts.values()) if chosen == ALL else counts[chosen]
     pages = max(1, -(-total // SHOWN))
     asked_page = view.param("page", "1")
     start = min(pages, max(1, int(asked_page) if asked_page.isdecimal() else 1))
-    page = int(asked[2].number_input("Page", 1, pages, start))
+    page = int(asked[2].number_input("Page", 1, pages, start, key="gates-page"))
     outcome = "" if chosen == ALL else chosen
     view.put(outcome=outcome, words=words, page=str(page) if page > 1 else None)
     if not total:
-        _nothing(sum(counts.values()) if outcome else sum(queries.counts(view.ask).values()), bool(words or outcome))
+        _nothing(sum(queries.counts(view.ask).values()))
         return
     rows = queries.page(view.ask, outcome, words, SHOWN, (page - 1) * SHOWN)
     st.caption(" · ".join(f"{SIGNS[name]} {count}" for name, count in counts.items()) + f" · page {page} of {pages}")
@@ -64,8 +65,8 @@ def _list(view: View) -> None:
         st.rerun()
 
 
-def _nothing(others: int, filtered: bool) -> None:
-    if others and filtered:
+def _nothing(others: int) -> None:
+    if others:
         st.warning(f"Nothing is left of {others} verdicts: the filters above leave all of them out.")
     else:
         st.info("No verdict yet. Type: harness gate MODEL --policy gates.yaml")
@@ -74,12 +75,13 @@ def _nothing(others: int, filtered: bool) -> None:
 def _pick(rows: Rows) -> str:
     """Show the list; return the gate that a person chose, empty without one."""
     made = st.dataframe(
-        [_cells(row) for row in rows], hide_index=True, on_select="rerun", selection_mode="single-row", key="verdicts",
+        [_cells(row) for row in rows], hide_index=True, key="gates-table", on_select="rerun",
+        selection_mode="single-row",
         column_config={"decided": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
                        "note": st.column_config.TextColumn(width="large")},
     )  # fmt: skip
     names = [row["gate_id"] for row in rows]
-    chosen = st.selectbox("Open a verdict", names, index=None, placeholder="choose one, or a row above", key="verdict")
+    chosen = st.selectbox("Open a verdict", names, index=None, placeholder="or click a row", key="gates-one")
     places = [at for at in made["selection"]["rows"] if at < len(names)]
     return str(chosen or (names[places[0]] if places else ""))
 
