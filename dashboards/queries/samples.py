@@ -80,9 +80,11 @@ HEARD = """heard AS (
     SELECT k.suite, k.sample_id, k.attempt, sum(c.seconds) AS seconds, bool_or({hit}) AS hit
     FROM (SELECT suite, sample_id, attempt, unnest(completion_keys) AS key FROM records WHERE run_id = ?) k
     JOIN completions c ON c.key = k.key{heads} GROUP BY ALL)"""
-MEMBERS = """(SELECT suite, sample_id, attempt FROM (
-        SELECT * FROM members WHERE run_id = ? QUALIFY row_number() OVER (
-            PARTITION BY taxonomy_id, suite, sample_id, attempt ORDER BY rowid DESC) = 1) WHERE cause_id = ?)"""
+HOLDS = """
+    SELECT * FROM members WHERE run_id = ?
+    QUALIFY row_number() OVER (PARTITION BY taxonomy_id, suite, sample_id, attempt ORDER BY rowid DESC) = 1"""
+"""Where failures of a run belong: the latest row holds."""
+MEMBERS = f"(SELECT suite, sample_id, attempt FROM ({HOLDS}) WHERE cause_id = ?)"
 TAG = """(list_contains(map_values(p.tags), ?)
      OR list_contains(list_transform(map_entries(p.tags), lambda e: e.key || '=' || e.value), ?))"""
 KEY = "(p.suite, p.sample_id, p.attempt)"
@@ -101,8 +103,8 @@ ORDER BY tag LIMIT {OPTIONS}
 """
 CLUSTERS = f"""
 SELECT c.cause_id, coalesce(max(n.label), max(c.label)) AS label, m.n
-FROM (SELECT cause_id, count(DISTINCT (suite, sample_id, attempt)) AS n FROM members
-      WHERE run_id = ? AND cause_id <> '' GROUP BY cause_id) m
+FROM (SELECT cause_id, count(DISTINCT (suite, sample_id, attempt)) AS n FROM ({HOLDS})
+      WHERE cause_id <> '' GROUP BY cause_id) m
 JOIN causes c USING (cause_id)
 LEFT JOIN (SELECT cause_id, arg_max(label, named_at) AS label FROM cause_names GROUP BY cause_id) n USING (cause_id)
 GROUP BY c.cause_id, m.n ORDER BY m.n DESC, label LIMIT {OPTIONS}
