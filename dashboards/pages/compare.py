@@ -35,10 +35,10 @@ def show(view: View) -> None:
         st.info("A and B are the same run: choose two.")
         return
     suites = compare.shared(view.ask, a, b)
-    allow = _differences(view, a, b)
     if not suites:
         st.info("The two runs have no suite in common, so that no sample can be paired: choose others.")
         return
+    allow = _differences(view, a, b)
     if allow is None:
         return
     suite, wide = _suite(view, suites)
