@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
+import pyarrow as pa
 
 from dashboards.charts import Chart
 
@@ -26,7 +27,7 @@ LABEL = 42
 def shares(rows: Sequence[Mapping[str, Any]], chosen: str) -> Chart:
     """Return a bar a cause with its 95% interval, the largest on top; a click picks it."""
     data = _data(rows, chosen)
-    order = alt.EncodingSortField(field="share", order="descending")
+    order = [_axis(row) for row in sorted(rows, key=lambda row: -row["share"])]
     y = alt.Y("axis:N", sort=order, title=None, axis=alt.Axis(labelLimit=320))
     base = alt.Chart(data).encode(y=y)
     tips = ["label:N", "failures:Q", *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("share", "low", "high"))]
@@ -40,13 +41,14 @@ def shares(rows: Sequence[Mapping[str, Any]], chosen: str) -> Chart:
 
 
 def map_of(rows: Sequence[Mapping[str, Any]], chosen: str) -> Chart:
-    """Return the failures at their places on the taxonomy's map, those of the chosen cause on top."""
+    """Return the failures at their places on the taxonomy's map, larger where more are alike, the chosen cause on top."""
     drawn = sorted(rows, key=lambda row: row["cause"] == chosen)
     axis = alt.Axis(labels=False, ticks=False, grid=False, title=None)
     scale = alt.Scale(zero=False)
-    points: alt.Chart = alt.Chart(_data(drawn, chosen)).mark_circle(size=45, cursor="pointer", opacity=0.6).encode(
+    points: alt.Chart = alt.Chart(_data(drawn, chosen)).mark_circle(cursor="pointer", opacity=0.6).encode(
         x=alt.X("x:Q", axis=axis, scale=scale), y=alt.Y("y:Q", axis=axis, scale=scale), color=_colour(),
-        tooltip=["label:N", "suite:N", "sample_id:N"],
+        size=alt.Size("count():Q", legend=None, scale=alt.Scale(range=[30, 500])), detail="cause:N",
+        tooltip=["label:N", alt.Tooltip("count():Q", title="failures here")],
     )  # fmt: skip
     points = points.add_params(alt.selection_point(name=PICK, fields=["cause"]))
     return points.properties(height=420)
@@ -76,23 +78,30 @@ def descents(rows: Sequence[Mapping[str, Any]], taxonomies: Sequence[str]) -> Ch
     ]  # fmt: skip
     tips = ["old:N", "new:N", "kind:N", alt.Tooltip("jaccard:Q", format=".2f"), alt.Tooltip("cosine:Q", format=".2f")]
     shape = alt.Shape("kind:N", legend=alt.Legend(orient="top", title=None))
-    cells: alt.Chart = alt.Chart(alt.InlineData(values=drawn)).mark_point(filled=True, size=90).encode(
+    cells: alt.Chart = alt.Chart(pa.Table.from_pylist(drawn)).mark_point(filled=True, size=90).encode(
         x=alt.X("new:N", title="cause after the refit", axis=alt.Axis(labelAngle=-30, labelLimit=200)),
         y=alt.Y("old:N", title="cause before", axis=alt.Axis(labelLimit=240)),
         color=alt.Color("kind:N", legend=alt.Legend(orient="top", title=None)), shape=shape, tooltip=tips,
     )  # fmt: skip
     if len({row["left"] for row in drawn}) == 1:
         return cells
-    faceted: alt.FacetChart = cells.facet(row=alt.Row("left:N", title=None))
-    faceted = faceted.resolve_scale(x="independent", y="independent")
+    faceted: alt.FacetChart = cells.facet(row=alt.Row("left:N", title=None)).resolve_scale(
+        x="independent", y="independent"
+    )
     return faceted
 
 
-def _data(rows: Sequence[Mapping[str, Any]], chosen: str) -> alt.InlineData:
-    """Return the rows with what charts tell apart; `axis` keeps causes of one label on bars of their own."""
-    return alt.InlineData(values=[
-        {**row, "chosen": row["cause"] == chosen, "axis": f"{_short(row['label'])}  {row['cause'][:4]}"} for row in rows
-    ])  # fmt: skip
+def _data(rows: Sequence[Mapping[str, Any]], chosen: str) -> Any:
+    """Return the rows with what charts tell apart; `axis` keeps causes of one label on bars of their own.
+
+    A table: altair checks inline rows against the schema one by one, which takes seconds for some thousands.
+    """
+    told = [{**row, "chosen": row["cause"] == chosen, "axis": _axis(row)} for row in rows]
+    return pa.Table.from_pylist([{k: v for k, v in row.items() if not isinstance(v, list | tuple)} for row in told])
+
+
+def _axis(row: Mapping[str, Any]) -> str:
+    return f"{_short(row['label'])} {row['cause'][:4]}".strip()
 
 
 def _short(text: str) -> str:

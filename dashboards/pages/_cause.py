@@ -36,7 +36,7 @@ def show(view: View, analysis: dict[str, Any], same: Rows, rows: Rows, chosen: d
             _text("Against the run compared with: " + said)
     if chosen["failures"]:
         _examples(view, analysis, chosen)
-    tabs = st.tabs(["Map", "Trend", "Lineage", "Name", "Export"], on_change="rerun", key="clusters-tabs")
+    tabs = st.tabs(["Map", "Trend", "Lineage", "Name", "Export"], on_change="rerun", key="tab", bind="query-params")
     parts = (
         partial(_map, view, analysis, rows, chosen), partial(_trend, view, same, rows, chosen),
         partial(_lineage, view, analysis), partial(_cause_kept.name, view, chosen),

@@ -74,22 +74,26 @@ EVERY = HELD + LATEST.format(only="") + SCORED
 MATCHED = " SEMI JOIN wanted USING (run_id, suite, sample_id, attempt)"
 SOME = HELD + "wanted AS (SELECT * FROM held WHERE {which})," + LATEST.format(only=MATCHED) + SCORED
 """Scored answers of some failures."""
-ANSWERS = f"""{EVERY}SELECT suite, sample_id, attempt, digest, origin, mode, cause_id,
+ANSWERS = f"""{EVERY}
+SELECT suite, sample_id, attempt, digest, origin, mode, cause_id,
        CASE WHEN mode <> 'right' AND cause_id IS NULL THEN measures END AS measures
 FROM scored LEFT JOIN held USING (run_id, suite, sample_id, attempt)
 ORDER BY suite, sample_id, attempt
 """
-TREND = f"""{EVERY}SELECT run_id, cause_id, failures, answers, origins
+TREND = f"""{EVERY}
+SELECT run_id, cause_id, failures, answers, origins
 FROM (SELECT run_id, count(*) AS answers, count(DISTINCT origin) AS origins FROM scored GROUP BY run_id)
 LEFT JOIN (SELECT run_id, cause_id, count(*) AS failures
            FROM held JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right'
            GROUP BY run_id, cause_id) USING (run_id)
 """
-MEMBERS = f"""{SOME.format(which="cause_id = $5")}SELECT suite, sample_id, attempt, name, split, mode, answer, target, similarity, novel
+MEMBERS = f"""{SOME.format(which="cause_id = $5")}
+SELECT suite, sample_id, attempt, name, split, mode, answer, target, similarity, novel
 FROM wanted JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right'
 ORDER BY round(similarity, 5) DESC, suite, sample_id, attempt LIMIT $6 OFFSET $7
 """
-MAP = f"""{SOME.format(which="x IS NOT NULL AND y IS NOT NULL")}SELECT suite, sample_id, attempt, cause_id, x, y
+MAP = f"""{SOME.format(which="x IS NOT NULL AND y IS NOT NULL")}
+SELECT suite, sample_id, attempt, cause_id, x, y
 FROM wanted JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right'
 ORDER BY hash(sample_id) LIMIT $5
 """
