@@ -23,10 +23,8 @@ from dashboards.queries import Rows
 from dashboards.queries import report as queries
 from harness import __version__
 from harness.errors import MissingPackage
-from harness.store import Database, gates, stages
+from harness.store import Database, stages
 
-VERDICTS = 50
-"""Gates at most, the newest."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -74,11 +72,11 @@ def page(database: Database) -> str:
     def quality(rows: Sequence[Mapping[str, Any]]) -> str:
         return charts_report.svg(charts_report.quality(rows))
 
-    board = queries.board(database, queries.asking(database))
-    verdicts = [gates.verdict(database, row["gate_id"]) for row in gates.latest(database, VERDICTS)]
+    ask = queries.asking(database)
+    board = queries.board(database, ask)
     parts = [
         sections.leaderboard(board, scores),
-        sections.gates(verdicts),
+        sections.gates(queries.verdicts(database, ask)),
         sections.causes(queries.analysed(database), shares),
         sections.frontier(queries.frontiers(board), _compressions(database), quality),
     ]

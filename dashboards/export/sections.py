@@ -17,7 +17,6 @@ from typing import Any
 from dashboards.export.markup import Markup, Part, element, table
 from dashboards.queries import Rows
 from harness.gate.outputs.escape import line
-from harness.types import Check
 from harness.workbench.record import without_places
 
 DRAWN, LISTED = 40, 200
@@ -47,22 +46,22 @@ def leaderboard(rows: Rows, draw: Draw) -> Markup:
     return _section("Leaderboard", told, parts, "No run is stored.")
 
 
-def gates(verdicts: Sequence[tuple[Mapping[str, Any], Sequence[Check]]]) -> Markup:
+def gates(verdicts: Rows) -> Markup:
     """Return what gates said, the newest first, each with its checks folded away."""
     parts = []
-    for row, checks in verdicts:
+    for row in verdicts:
         policy = str(without_places(row["policy"] or "a policy"))
         title = [element("strong", row["outcome"]), Markup(" "), row["candidate"], Markup(" by "), policy]
         summary = element("summary", *title, Markup(", "), row["decided_at"])
         lines = [
             (
-                one.suite, one.rule, one.outcome, one.required, one.observed, one.bound, _interval(one.low, one.high),
-                without_places(one.note),
+                one["suite"], one["rule"], one["outcome"], one["required"], one["observed"], one["bound"],
+                _interval(one["low"], one["high"]), str(without_places(one["note"] or "")),
             )
-            for one in checks
+            for one in row["checks"]
         ]  # fmt: skip
         facts = f"split {row['split']}; reference: {row['reference'] or 'none'}; exit code {row['exit_code']}"
-        said = element("p", facts), element("p", without_places(row["note"] or ""))
+        said = element("p", facts), element("p", str(without_places(row["note"] or "")))
         parts.append(element("details", summary, *said, table(CHECKS, lines)))
     return _section("Gates", "PASS, FAIL, INCONCLUSIVE or ERROR, and why.", parts, "No gate was asked.")
 

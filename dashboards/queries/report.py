@@ -17,8 +17,10 @@ from typing import Any
 
 from dashboards.queries import Ask, Rows, leaderboard
 from harness import report
-from harness.store import Database, failures
+from harness.store import Database, failures, gates
 
+VERDICTS = 50
+"""Gates that are shown at most, the newest."""
 ANALYSED = 12
 """Runs whose causes are shown at most, of the newest taxonomies."""
 
@@ -62,6 +64,14 @@ def _filled(told: report.SuiteReport) -> dict[str, Any]:
     return {} if value is None else {
         "metric": name, "score": value, "low": found.low, "high": found.high, "n": found.n,
     }  # fmt: skip
+
+
+def verdicts(database: Database, ask: Ask) -> Rows:
+    """Return the newest verdicts, each with its `checks` in their order."""
+    found = gates.latest(database, VERDICTS)
+    sql = "SELECT * FROM checks WHERE gate_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY gate_id, place"
+    checks = ask(sql, [[row["gate_id"] for row in found]]) if found else []
+    return [{**row, "checks": [one for one in checks if one["gate_id"] == row["gate_id"]]} for row in found]
 
 
 def analysed(database: Database) -> Rows:
