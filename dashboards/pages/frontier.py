@@ -114,7 +114,7 @@ def _table(view: View, rows: Rows, scores: Scores, name: str) -> None:
         column_config=config | dict.fromkeys(suites, NUMBER(format="%.3f")),
     )  # fmt: skip
     st.caption("KL in nats a token, top-1 agreement: to the model before all stages. Scores are of sealed samples.")
-    chosen = st.selectbox("Open a stage", labels, index=None, key="stage", placeholder="choose a stage, or a row above")
+    chosen = st.selectbox("Open a stage", labels, index=None, key="stage", bind="query-params")
     if chosen in labels:
         _links(view, rows[labels.index(chosen)])
 

@@ -26,7 +26,8 @@ def show(view: View) -> None:
         return
     loop = st.selectbox("Loop", list(loops), key="loop", bind="query-params")
     done = rounds.rounds(view.ask, loop)
-    st.fragment(_live, run_every=LIVE_S)(view, loop, _drawn(loops[loop], done))
+    _read(view, loops[loop])  # for the queries below: the live state asks anew, and remembers nothing
+    st.fragment(_live, run_every=LIVE_S)(View(view.database, view.pages), loop, _drawn(loops[loop], done))
     if not done:
         st.info("No round has begun: the base is evaluated and judged first.")
         return
@@ -49,10 +50,12 @@ def _live(view: View, name: str, drawn: tuple[Any, ...]) -> None:
         loop = next(row for row in rounds.loops(view.ask) if row["loop"] == name)
         if _drawn(loop, rounds.rounds(view.ask, name)) != drawn:
             st.rerun()
-        state, spent = rounds.state(view.ask, loop), rounds.budget(view.ask, loop)
+        state, spent = _read(view, loop)
     except HarnessError as error:  # the file may be busy, or moved away, between two readings
         st.error(f"{error.what}. Expected: {error.expected}. {error.next}")
         return
+    finally:
+        view.asked.clear()
     st.text(state.pop("state"))
     left, right = st.columns([3, 2])
     fault, wanted, steps = state.pop("fault"), state.pop("wanted"), state.pop("steps")
@@ -65,6 +68,10 @@ def _live(view: View, name: str, drawn: tuple[Any, ...]) -> None:
         right.dataframe(spent, hide_index=True, column_config=cells, key="budget")
     else:
         right.caption("Nothing is spent yet, and there is no cap.")
+
+
+def _read(view: View, loop: dict[str, Any]) -> tuple[dict[str, Any], Rows]:
+    return rounds.state(view.ask, loop), rounds.budget(view.ask, loop)
 
 
 def _of(count: int, whole: int | None) -> str:
