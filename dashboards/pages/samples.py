@@ -88,6 +88,8 @@ def _more(view: View, now: Filter, wanted: Filter, known: dict[str, dict[str, An
     way = _choose(columns[1], "There is it", list(FLIPPED), wanted.way, FLIPPED) if flip else ""
     found = samples.clusters(view.ask, now.run)
     named = {"": "all causes", **{row["cause_id"]: f"{row['label']} ({row['n']})" for row in found}}
+    if found:
+        named[samples.UNASSIGNED] = "no cause: unassigned"
     cluster = _choose(columns[2], "Cause of failure", list(named), wanted.cluster, named)
     slower = columns[3].number_input("Seconds at least", 0.0, None, wanted.slower_s, step=0.1, format="%.2f")
     return replace(now, flip=flip, way=way, cluster=cluster, slower_s=float(slower))

@@ -13,6 +13,7 @@ time read its completions too.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +27,14 @@ OPTIONS = 300
 """Values of one filter at most."""
 OUTCOMES = {"right": "p.fine", "wrong": "NOT p.fine", "fault": "p.fine IS NULL"}
 FLIPS = {"worse": "p.change < 0", "better": "p.change > 0"}
+PROMPT = "coalesce(h.text, '') || c.tail"
 HAYSTACKS = {
-    "prompt": "coalesce(h.text, '') || c.tail",
-    "completion": "concat_ws(chr(10), c.text, c.reasoning, c.tool_calls)",
+    "prompt": (f"if(c.form = 'chat', '', {PROMPT})", f"if(c.form = 'chat', {PROMPT}, '')"),
+    "completion": ("concat_ws(chr(10), c.text, c.reasoning)", "c.tool_calls"),
 }
+"""Part of a conversation -> its plain texts, and those stored as JSON, in which quotes and line ends are escaped."""
+UNASSIGNED = "none"
+"""Stands for a cause: the failures that the newest analysis of a run put nowhere."""
 ORDERS = {"as asked": "p.suite, p.row, p.sample_id, p.attempt", "slowest first": "e.seconds DESC NULLS LAST, p.row"}
 
 
@@ -46,7 +51,7 @@ class Filter:
     outcome: str = ""
     """One of `OUTCOMES`."""
     cluster: str = ""
-    """Id of a cause."""
+    """Id of a cause, or `UNASSIGNED`."""
     text: str = ""
     """Stands in the prompt or the completion, whatever its case."""
     within: str = ""
@@ -84,7 +89,9 @@ HOLDS = """
     SELECT * FROM members WHERE run_id = ?
     QUALIFY row_number() OVER (PARTITION BY taxonomy_id, suite, sample_id, attempt ORDER BY rowid DESC) = 1"""
 """Where failures of a run belong: the latest row holds."""
-MEMBERS = f"(SELECT suite, sample_id, attempt FROM ({HOLDS}) WHERE cause_id = ?)"
+MEMBERS = f"""(SELECT suite, sample_id, attempt FROM ({HOLDS})
+     WHERE cause_id = ? AND (cause_id <> '' OR taxonomy_id = (
+         SELECT arg_max(taxonomy_id, rowid) FROM members WHERE run_id = ?)))"""
 TAG = """(list_contains(map_values(p.tags), ?)
      OR list_contains(list_transform(map_entries(p.tags), lambda e: e.key || '=' || e.value), ?))"""
 KEY = "(p.suite, p.sample_id, p.attempt)"
@@ -193,19 +200,27 @@ def _fitting(wanted: Filter, timed: bool) -> tuple[str, str, list[Any]]:
     )
     source = "FROM picked p"
     if timed or wanted.text or wanted.slower_s > 0:
-        hits = [HAYSTACKS[wanted.within]] if wanted.within in HAYSTACKS else list(HAYSTACKS.values())
-        hit = " OR ".join(f"contains(lower({one}), lower(?))" for one in hits) if wanted.text else "TRUE"
+        hit, needles = _hit(wanted) if wanted.text else ("TRUE", [])
         heads = " LEFT JOIN heads h ON h.key = c.head_key" if wanted.text else ""
         rooms.append(HEARD.format(hit=hit, heads=heads))
-        parameters += [*([wanted.text] * len(hits) if wanted.text else []), wanted.run]
+        parameters += [*needles, wanted.run]
         source += " LEFT JOIN heard e USING (suite, sample_id, attempt)"
     tests, tested = _tests(wanted)
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
     return "WITH " + ",\n".join(rooms), source + where, [*parameters, *tested]
 
 
+def _hit(wanted: Filter) -> tuple[str, list[str]]:
+    """Return the condition that a completion holds the text that is looked for, and its parameters."""
+    places = [HAYSTACKS[wanted.within]] if wanted.within in HAYSTACKS else list(HAYSTACKS.values())
+    escaped = json.dumps(wanted.text, ensure_ascii=False)[1:-1]
+    hits = [f"contains(lower({place}), lower(?))" for pair in places for place in pair]
+    return " OR ".join(hits), [wanted.text, escaped] * len(places)
+
+
 def _tests(wanted: Filter) -> tuple[list[str], list[Any]]:
     """Return the conditions of a filter and their parameters."""
+    cause = "" if wanted.cluster == UNASSIGNED else wanted.cluster
     every: list[tuple[str, list[Any], bool]] = [
         ("p.suite = ?", [wanted.suite], bool(wanted.suite)),
         ("p.mode = ?", [wanted.mode], bool(wanted.mode)),
@@ -214,7 +229,7 @@ def _tests(wanted: Filter) -> tuple[list[str], list[Any]]:
         (TAG, [wanted.tag, wanted.tag], bool(wanted.tag)),
         (OUTCOMES.get(wanted.outcome, ""), [], wanted.outcome in OUTCOMES),
         (FLIPS.get(wanted.way, "p.change <> 0"), [], bool(wanted.flip)),
-        (f"{KEY} IN {MEMBERS}", [wanted.run, wanted.cluster], bool(wanted.cluster)),
+        (f"{KEY} IN {MEMBERS}", [wanted.run, cause, wanted.run], bool(wanted.cluster)),
     ]
     kept = [(test, values) for test, values, is_asked in every if is_asked]
     return [test for test, _ in kept], [value for _, values in kept for value in values]

@@ -52,8 +52,10 @@ def _plain(number: int, name: str) -> Row:
 
 def _special() -> list[Row]:
     """Return a chat with calls, a choice, a program, a fault, and two attempts at one sample."""
-    call = ToolCall("find", {"word": "100% _ \\ quoted"})
-    turns = Request("generate", messages=(*chat("Call a tool").messages, Message("assistant", "", (call,))))
+    call = ToolCall("find", {"word": '100% _ \\ "quoted"'})
+    turns = Request(
+        "generate", messages=(*chat('Call a tool:\nwhich "one"?').messages, Message("assistant", "", (call,)))
+    )
     said = Completion(HOSTILE, reasoning="I think", tool_calls=(call,), finish="stop", cut_tokens=3)
     chosen = Request("choose", prompt="Which?", choices=(" red", " blue"))
     measured = Completion("", choice_logprobs=(-0.1, -3.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,21 @@ def test_attempts(monkeypatch: pytest.MonkeyPatch, made: Database) -> None:
     labelled(at, "selectbox", "Attempt").set_value("1").run()  # type: ignore[attr-defined]
     assert "second" in codes(at) and address(at)["attempt"] == "1"
     assert any(one.endswith("attempt=1") for one in codes(at))
+
+
+@pytest.mark.slow
+def test_a_large_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+    import large_database
+
+    database = Database(tmp_path / "h.duckdb")
+    large_database.make(database, models=4, suites=5, samples=2000)
+    at = shown(monkeypatch, database.path, run="run-3", suite="suite4", page="40", flip="run-1")
+    assert "page" in address(at) and "suite" not in at.dataframe[0].value
+    at = shown(monkeypatch, database.path, run="run-3", text="answer</b> 3", order="slowest first")
+    assert set(at.dataframe[0].value["answer"]) == {"3"}
+    at.selectbox(key="samples-open").select_index(7).run()
+    assert not at.exception and "sample 8 of" in at.caption[0].value
 
 
 def test_it_is_a_page() -> None:
