@@ -4,8 +4,12 @@
     harness review new tuned base --mode compare           which of two answers is better, 3 people
     harness review results review-5b0c --run               and as runs of the suite `review`, for gates
 
-With the policy `suites: {review: {metric: satisfaction, absolute: {min: 7.5}}}` and the run that `--run` prints,
-`harness gate` holds "satisfied above 7.5 of 10" to 95%; `preference` (0 to 1) is the metric of comparisons.
+`harness gate` holds the run that `--run` prints to "satisfied above 7.5 of 10", with 95%, by the policy
+
+    suites: {review: {metric: satisfaction, min_items: 20, absolute: {min: 7.5}}}
+
+`preference` (0 to 1) is the metric of comparisons. Of a model that came out of the loop only samples of the split
+`test` count: --split test.
 """
 
 from __future__ import annotations

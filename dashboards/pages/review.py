@@ -144,7 +144,10 @@ def _results(view: View, head: dict[str, Any]) -> None:
     if told.left is not None and told.left.n:
         left = told.left
         st.text(f"The left answer won {left.value:.0%} ({left.low:.0%} to {left.high:.0%}) of {left.n} decided ones.")
-    st.caption("Intervals are over samples or over people, whichever is wider. As a run that a gate can hold:")
+    st.caption(
+        "Intervals are over samples or over people, whichever is wider. Fewer than six people stand for nobody else:"
+        " then over samples, and the score is that of these people. As a run that a gate can hold:"
+    )
     st.code(f"harness review results {head['review']} --run", language="bash")
     for one in told.scores:
         view.link(f"samples of {one.run}", "samples", run=one.run)

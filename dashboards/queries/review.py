@@ -5,7 +5,8 @@
 
 Ratings of one sample are alike, and so are ratings by one person. Intervals are made over means by sample and over
 means by person (`stats.contrast`, Wilson where all are 0 or 1), and the wider one is told, with its unit: the score of
-other samples, or of other people, is as uncertain as that. Runs are compared on what the same person said to the same
+other samples, or of other people, is as uncertain as that. Fewer than six people stand for nobody else: then only
+samples are counted, and the score is that of these people. Runs are compared on what the same person said to the same
 sample. Agreement is Krippendorff's alpha over all ratings of one answer. Cost: a pass over the session's ratings.
 """
 
@@ -53,6 +54,8 @@ RUNS = "SELECT runs, mode, question FROM reviews WHERE review = ?"
 RANGES: Mapping[str, tuple[str, float, float]] = {"rate": ("satisfaction", 1, 10), "compare": ("preference", 0, 1)}
 """Mode -> name of its metric, lowest and highest value."""
 BY = ("sample", "rater")
+FEWEST = 6
+"""Units below which no 95% interval over them is told: five say nothing about others (`stats.signflip`)."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,9 @@ def waiting(ask: Ask, review: str, seat: int) -> tuple[list[int], int]:
 def results(ask: Ask, review: str) -> Results:
     """Return scores of the runs with intervals, their differences, agreement, and how much place counted."""
     head, rows = ask(RUNS, (review,))[0], ask(RATINGS, (review,))
-    by_sample, by_rater = (_told(head, rows, by) for by in BY)
-    scores, apart = max(by_sample, by_rater, key=lambda told: max([0.0, *(one.high - one.low for one in told[0])]))
+    found = [_told(head, rows, by) for by in BY]
+    enough = [told for told in found if all(len(one.units) >= FEWEST for one in told[0])]
+    scores, apart = max(enough or found[:1], key=lambda told: max([0.0, *(one.high - one.low for one in told[0])]))
     items: dict[int, list[float]] = defaultdict(list)
     for row in rows:
         items[row["item"]].append(row["value"])

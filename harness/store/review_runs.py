@@ -2,7 +2,10 @@
 
     run_id = store(database, head, "tuned-9c01..", "satisfaction", units, (1.0, 10.0), splits, note="..")
 
-with a policy `suites: {review: {metric: satisfaction, absolute: {min: 7.5}}}`: PASS when the lower bound keeps 7.5.
+and a gate says PASS when the lower bound keeps 7.5:
+
+    suites: {review: {metric: satisfaction, min_items: 20, absolute: {min: 7.5}}}
+
 A sample of it is an independent unit, a question or a person with the mean of its ratings. The same ratings give the
 same run; more ratings give a new one. Cost: four short writes.
 """

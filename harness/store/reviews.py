@@ -13,7 +13,6 @@ Cost: one short access each; making a session reads the completions of its runs.
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -173,17 +172,20 @@ def join(database: Database, review: str, rater: str) -> int:
     if not rater:
         raise UsageError("no name was given", "a name or code that you will know again", "type one, then Begin")
     head = session(database, review)
-    review = head["review"]
+    asked = "SELECT rater, seat FROM review_raters WHERE review = ?"
+    known = {row["rater"]: row["seat"] for row in read.query(database, asked, [head["review"]])}
+    if rater in known:
+        return int(known[rater])
     with database.write() as connection:
-        taken = dict(connection.execute("SELECT rater, seat FROM review_raters WHERE review = ?", [review]).fetchall())
-        if rater in taken:
-            return int(taken[rater])
-        if len(taken) >= head["seats"]:
-            what = f"all {head['seats']} seats of {review!r} are taken"
-            raise UsageError(what, "the name that you began with", "or type: harness review new RUN --raters N")
-        seat = len(taken)
-        insert(connection, "review_raters", {"review": review, "seat": seat, "rater": rater, "joined_at": now()})
-    return seat
+        taken = dict(connection.execute(asked, [head["review"]]).fetchall())
+        if rater not in taken:
+            if len(taken) >= head["seats"]:
+                what = f"all {head['seats']} seats of {head['review']!r} are taken"
+                raise UsageError(what, "the name that you began with", "or type: harness review new RUN --raters N")
+            taken[rater] = len(taken)
+            row = {"review": head["review"], "seat": taken[rater], "rater": rater, "joined_at": now()}
+            insert(connection, "review_raters", row)
+    return int(taken[rater])
 
 
 def rate(database: Database, review: str, item: int, seat: int, value: float) -> bool:
@@ -224,20 +226,3 @@ def session(database: Database, review: str) -> dict[str, Any]:
         names = [row["review"] for row in found or known]
         raise UsageError(f"{what} in {str(database.path)!r}", nearest(review, names), "type: harness review list")
     return found[0]
-
-
-def counts(database: Database) -> dict[str, dict[str, int]]:
-    """Return review -> `people` that came, `wanted` and `done` ratings."""
-    found: dict[str, dict[str, int]] = defaultdict(lambda: {"people": 0, "wanted": 0, "done": 0})
-    for name, sql in COUNTS.items():
-        for row in read.query(database, sql, since="reviews"):
-            found[row["review"]][name] = int(row["n"])
-    return found
-
-
-COUNTS: Mapping[str, str] = {
-    "people": "SELECT review, count(*) AS n FROM review_raters GROUP BY review",
-    "wanted": "SELECT review, sum(len(seats)) AS n FROM review_items GROUP BY review",
-    "done": "SELECT review, count(*) AS n FROM review_ratings GROUP BY review",
-}
-"""What is counted of each session."""
