@@ -145,6 +145,7 @@ def _one(view: View, benches: Rows, measures: Rows) -> None:
         st.text(note)
     st.dataframe([_measure(row) for row in measures if row["bench_id"] == chosen], hide_index=True)
     st.caption("Median, lowest and highest of the repeats. Share: of llama.cpp's own rate on the same batches.")
+    view.link("Scores of this model", "leaderboard", model=bench["model"])
     with st.expander("Engine, settings, machine, model"):
         told = {name: json.loads(text) for name, text in queries.conditions(view.ask, chosen).items() if text}
         st.code(json.dumps(told, indent=1), language="json", wrap_lines=True)

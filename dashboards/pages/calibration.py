@@ -53,6 +53,7 @@ def show(view: View) -> None:
         st.altair_chart(charts_gates.confidences(series), width="stretch")
     _others(view, [each for each in runs if each["suite"] == run["suite"]], split, bins)
     view.link("Samples of this run", "samples", run=run["run_id"], suite=run["suite"])
+    view.link("Verdicts on this run", "gates", words=run["run_id"])
 
 
 def _choose(view: View, runs: Rows) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from dashboards import charts_gates
 from dashboards.queries import Rows
 from dashboards.queries import gates as queries
 from dashboards.view import View
+from harness.errors import UsageError
 from harness.gate.outputs import document
 from harness.gate.outputs.comment import SAID
 from harness.gate.outputs.status import place, shown, tolerated
@@ -51,7 +52,7 @@ def _list(view: View) -> None:
     total = sum(counts.values()) if chosen == ALL else counts[chosen]
     pages = max(1, -(-total // SHOWN))
     asked_page = view.param("page", "1")
-    start = min(pages, max(1, int(asked_page) if asked_page.isdecimal() else 1))
+    start = min(pages, max(1, int(asked_page[:6]) if asked_page.isdecimal() else 1))
     page = int(asked[2].number_input("Page", 1, pages, start, key="gates-page"))
     outcome = "" if chosen == ALL else chosen
     view.put(outcome=outcome, words=words, page=str(page) if page > 1 else None)
@@ -96,7 +97,12 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _one(view: View, named: str) -> None:
-    row, verdict = queries.verdict(view.ask, named)
+    try:
+        row, verdict = queries.verdict(view.ask, named)
+    except UsageError as error:  # it repeats what the address says, which may be anything
+        st.warning("The address names no one verdict.")
+        st.text(f"{error.what}: {error.expected}")
+        return
     BOXES[verdict.outcome](f"**{SIGNS[verdict.outcome]}**, exit code {row['exit_code']}. {SAID[verdict.outcome]}")
     told = {
         "candidate": verdict.candidate, "model": row["model"], "reference": verdict.baseline or "none",
@@ -105,7 +111,7 @@ def _one(view: View, named: str) -> None:
     st.code("\n".join(f"{name:<9} {value}" for name, value in told.items()), language=None, wrap_lines=True)
     _figures(row, verdict)
     _checks(verdict)
-    _links(view, verdict)
+    _links(view, row, verdict)
     held, text = json.dumps(document(verdict, row), indent=1), row["policy_text"] or ""
     st.download_button("Download JSON", held, f"{verdict.id}.json", "application/json", icon=":material/download:")
     with st.expander("Policy"):
@@ -163,9 +169,12 @@ def _check_cells(check: Check) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _links(view: View, verdict: Verdict) -> None:
+def _links(view: View, row: dict[str, Any], verdict: Verdict) -> None:
     with st.container(horizontal=True):
         view.link("Samples of the candidate", "samples", run=verdict.candidate)
         view.link("Why it fails", "clusters", run=verdict.candidate)
         if verdict.baseline and verdict.baseline != verdict.candidate:
             view.link("Compare with the reference", "compare", a=verdict.baseline, b=verdict.candidate)
+        if any(check.rule == "calibration" for check in verdict.checks):
+            view.link("Reliability diagram", "calibration", model=verdict.candidate)
+        view.link("Speeds", "bench", model=row["model_digest"] or row["model"] or "")
