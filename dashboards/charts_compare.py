@@ -19,7 +19,7 @@ FIGURES = ("delta", "low", "high")
 
 
 def forest(rows: Sequence[Mapping[str, Any]], units: str = "B - A") -> Chart:
-    """Return differences with their intervals, one line each, the worst on top, beside a line at zero.
+    """Return differences with their intervals, one line each, the lowest on top, beside a line at zero.
 
     `units`: title of the axis. Infinite bounds are left out.
     """

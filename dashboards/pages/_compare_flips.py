@@ -37,6 +37,7 @@ def show(view: View, pairs: SuitePairs, a: str, b: str) -> None:
         st.text(f"None: both runs do equally well on each of {len(pairs.ids)} pairs.")
         return
     st.caption(f"{losses} losses (A does better) and {wins} wins (B does better) among {len(pairs.ids)} pairs.")
+    view.link("all of them among the samples, to search and filter", "samples", run=b, suite=pairs.suite, flip=a)
     sides = st.columns(3)
     which, group = _filters(view, pairs, sides)
     signs = SIGNS[which]
@@ -129,13 +130,13 @@ def _both(view: View, pairs: SuitePairs, runs: tuple[str, str], sample: str) -> 
         st.text("One of the runs has no score for this sample any more.")
         return
     st.text(f"Expected: {left['target']}")
-    if left["text"] or right["text"]:
-        st.code(words.diff(left["text"], right["text"]), language="diff", wrap_lines=True)
-        st.caption("Words that only A says are marked -, those that only B says +.")
-        if words.cut(left["text"], right["text"]):
-            st.caption(f"Of longer texts, the first {words.WORDS} words are compared.")
-    else:
-        st.text("Neither said any text: the log-probabilities of the choices decided. The links show them.")
+    if not (left["text"] or right["text"]):
+        st.text("Neither said any text: the log-probabilities of the choices decided. Compared are the chosen ones.")
+    a, b = (row["text"] or row["answer"] or "" for row in (left, right))
+    st.code(words.diff(a, b), language="diff", wrap_lines=True)
+    st.caption("Words that only A says are marked -, those that only B says +.")
+    if words.cut(a, b):
+        st.caption(f"Of longer texts, the first {words.WORDS} words are compared.")
     for letter, run, row, column in zip("AB", runs, (left, right), st.columns(2), strict=True):
         with column:
             _one(view, letter, run, row, pairs, sample)
@@ -157,7 +158,8 @@ def _one(view: View, letter: str, run: str, row: Mapping[str, Any], pairs: Suite
     st.text(f"{letter}: {pairs.metric.value} {row['measures'][pairs.metric.value]:.3g}, {row['mode']}")
     if row["answer"] is not None:
         st.text(f"Extracted answer: {row['answer']}")
-    st.code(row["text"] or "(no text)", language=None, wrap_lines=True)
+    if row["text"]:
+        st.code(row["text"], language=None, wrap_lines=True)
     if row["reasoning"]:
         with st.expander("Reasoning, which is never scored"):
             st.code(row["reasoning"], language=None, wrap_lines=True)

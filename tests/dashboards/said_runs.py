@@ -38,6 +38,7 @@ def store(
     config: Mapping[str, Any] | None = None,
     started: str = "2026-01-01",
     status: str = "done",
+    answer: str | None = None,
 ) -> str:
     """Store a run; return its id."""
     suites = list(dict.fromkeys(sample.suite for sample, _ in said))
@@ -61,7 +62,7 @@ def store(
             key = digest("completion", run_id, sample_digest(sample), attempt)
             request = Request("generate", prompt="q", attempt=attempt, source={"suite": sample.suite})
             journal.add_completion(key, request, Completion(text), digest(run_id))
-            score = Score({"acc": value}, "right" if value else "wrong_answer")
+            score = Score({"acc": value}, "right" if value else "wrong_answer", answer)
             record = Record(run_id, sample.suite, sample.id, attempt, (key,), score, None)
             scored = digest("score", key)
             journal.add_record(record, sample_digest(sample), scored, f"scorer-{sample.suite}", replaces=False)

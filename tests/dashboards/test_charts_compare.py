@@ -18,7 +18,7 @@ def _values(drawn: dict[str, Any]) -> list[dict[str, Any]]:
     return next(rows for rows in drawn["datasets"].values() if "name" in rows[0])
 
 
-def test_the_worst_stands_on_top() -> None:
+def test_the_lowest_stands_on_top() -> None:
     drawn = charts_compare.forest(
         [_row("good", 0.2, "better"), _row("bad", -0.3, "worse"), _row("even", 0.0)]
     ).to_dict()

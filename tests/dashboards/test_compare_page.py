@@ -164,6 +164,15 @@ def test_of_several_attempts_those_that_differ_most_are_shown(database: Database
     assert [each.value for each in at.code if each.language == "diff"] == ["- second\n+ other"]
 
 
+def test_choices_without_text_are_compared_by_what_was_chosen(database: Database) -> None:
+    asked = said_runs.samples(4)
+    said_runs.store(database, "base-1", [(s, [(1.0, "")]) for s in asked], started="2026-01-01", answer="blue bird")
+    said_runs.store(database, "new-2", [(s, [(0.0, "")]) for s in asked], started="2026-01-02", answer="pink bird")
+    at = _shown(sample=asked[0].id)
+    assert [each.value for each in at.code if each.language == "diff"] == ["- blue\n+ pink\n  bird"]
+    assert "log-probabilities" in _texts(at)
+
+
 def test_clicks_become_addresses(pair: Database) -> None:
     def script() -> None:
         import streamlit as st
