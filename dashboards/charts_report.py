@@ -18,7 +18,7 @@ import altair as alt
 
 from dashboards.charts import Chart
 
-OPTIMAL = ("optimal", "another is smaller and no worse")
+OPTIMAL = ("optimal", "another is as good and as small")
 COLOURS = ("#1b7f4b", "#9a9a9a")
 MIB = 2**20
 

@@ -19,11 +19,10 @@ from typing import Any
 
 from dashboards.export import sections
 from dashboards.export.markup import Markup, element
-from dashboards.queries import Rows
 from dashboards.queries import report as queries
 from harness import __version__
 from harness.errors import MissingPackage
-from harness.store import Database, stages
+from harness.store import Database
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = """
@@ -78,7 +77,7 @@ def page(database: Database) -> str:
         sections.leaderboard(board, scores),
         sections.gates(queries.verdicts(database, ask)),
         sections.causes(queries.analysed(database), shares),
-        sections.frontier(queries.frontiers(board), _compressions(database), quality),
+        sections.frontier(queries.frontiers(board), queries.compressions(ask), quality),
     ]
     made = f"Made of {database.path.name} by harness {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
     return _document(f"Report of {database.path.stem}", made, parts)
@@ -91,13 +90,6 @@ def write(database: Database, path: Path) -> None:
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
-
-
-def _compressions(database: Database) -> dict[str, Rows]:
-    found: dict[str, Rows] = {}
-    for row in stages.rows(database):
-        found.setdefault(row["compression"], []).append(row)
-    return found
 
 
 def _document(title: str, made: str, parts: list[Markup]) -> str:

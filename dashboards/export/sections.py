@@ -24,7 +24,7 @@ MIB = 2**20
 BOARD = ("rank", "model", "run", "score", "95% interval", "n", "faults", "metric", "MiB", "tokens/s", "date")
 CHECKS = ("suite", "rule", "outcome", "required", "observed", "bound", "95% interval", "note")
 CAUSES = ("cause", "failures", "of failures", "95% interval", "of answers")
-FRONTIER = ("", "model", "score", "95% interval", "MiB", "tokens/s")
+FRONTIER = ("", "model", "run", "score", "95% interval", "MiB", "tokens/s")
 STAGES = ("stage", "step", "MiB", "bits/weight", "perplexity", "KL to base", "same top-1", "verdict", "kept", "why")
 Draw = Callable[[Sequence[Mapping[str, Any]]], str]
 
@@ -88,8 +88,8 @@ def frontier(groups: Mapping[str, Rows], compressions: Mapping[str, Rows], draw:
     for name, rows in groups.items():
         lines = [
             (
-                "optimal" if row["optimal"] else "", _model(row), row["score"], _interval(row["low"], row["high"]),
-                row["size_bytes"] / MIB, row["tokens_per_s"],
+                "optimal" if row["optimal"] else "", _model(row), row["run_id"], row["score"],
+                _interval(row["low"], row["high"]), row["size_bytes"] / MIB, row["tokens_per_s"],
             )
             for row in rows
         ]  # fmt: skip
@@ -97,7 +97,10 @@ def frontier(groups: Mapping[str, Rows], compressions: Mapping[str, Rows], draw:
         parts.append(_picture(rows, draw, f"Quality against size on {name}"))
     for name, rows in compressions.items():
         parts += [element("h3", f"Compression {name}"), table(STAGES, map(_stage_row, rows))]
-    told = "Optimal: no model is at most as large and at least as good. Same suite, version and scorer."
+    told = (
+        "Optimal: no other model is at least as good and as small, and better in one; same suite, version and scorer,"
+        " all samples asked. `harness frontier` marks on sealed samples, asked and prompted alike."
+    )
     return _section("Frontier", told, parts, "No model with a size shares a suite with another.")
 
 
@@ -110,13 +113,10 @@ def _board_row(row: Mapping[str, Any]) -> tuple[Part, ...]:
 
 
 def _stage_row(row: Mapping[str, Any]) -> tuple[Part, ...]:
-    measures = row["measures"] or {}
-    against = (measures.get("against") or {}).get("base") or {}
-    size = measures.get("size_bytes")
+    size = row["size_bytes"]
     return (
-        row["number"], row["step"], size / MIB if size else None, measures.get("bits_per_weight"),
-        measures.get("perplexity"), against.get("kl_mean"), against.get("top1_agreement"), row["verdict"], row["kept"],
-        str(without_places(row["why"] or "")),
+        row["number"], row["step"], size / MIB if size else None, row["bits"], row["perplexity"], row["kl"],
+        row["top1"], row["verdict"], row["kept"], str(without_places(row["why"] or "")),
     )  # fmt: skip
 
 

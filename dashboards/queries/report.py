@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from dashboards.queries import Ask, Rows, leaderboard
+from dashboards.queries import Ask, Rows, frontier, leaderboard
 from harness import report
 from harness.store import Database, failures, gates
 
@@ -130,8 +130,7 @@ def _answers(database: Database, taxonomy: dict[str, Any], run_id: str) -> list[
 def frontiers(rows: Rows) -> dict[str, Rows]:
     """Return suite and version -> its models with a size, each with its latest run and whether it is `optimal`.
 
-    Suites with fewer than two such models are left out. Optimal: none is at most as large and at least as good, and
-    better in one of both.
+    Suites with fewer than two such models are left out. Optimal is what `frontier.optimal` says, speed left out.
     """
     found: dict[str, Rows] = {}
     sized = [row for row in rows if row["score"] is not None and row["size_bytes"]]
@@ -141,12 +140,18 @@ def frontiers(rows: Rows) -> dict[str, Rows]:
             newest[row["model"], row["size_bytes"]] = row
         if len(newest) > 1:
             members = sorted(newest.values(), key=lambda row: row["size_bytes"])
-            found[f"{suite} {fingerprint}"] = [{**row, "optimal": _optimal(row, members)} for row in members]
+            points = [(row["score"] if row["up"] else -row["score"], row["size_bytes"], None) for row in members]
+            marks = frontier.optimal(points)
+            found[f"{suite} {fingerprint}"] = [
+                {**row, "optimal": mark} for row, mark in zip(members, marks, strict=True)
+            ]
     return found
 
 
-def _optimal(row: dict[str, Any], members: Rows) -> bool:
-    sign = 1 if row["up"] else -1
-    mine = (-row["size_bytes"], sign * row["score"])
-    others = [(-other["size_bytes"], sign * other["score"]) for other in members]
-    return not any(size >= mine[0] and score >= mine[1] and (size, score) != mine for size, score in others)
+def compressions(ask: Ask) -> dict[str, Rows]:
+    """Return compression -> the model before and its stages, the newest compression first."""
+    names = [row["compression"] for row in frontier.compressions(ask)]
+    found: dict[str, Rows] = {name: [] for name in names}
+    for row in frontier.stages(ask, names):
+        found[row["compression"]].append(row)
+    return found
