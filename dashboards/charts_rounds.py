@@ -10,6 +10,7 @@ times as long. Cost: 10 ms a chart; curves are thinned to two points for each of
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,12 +27,13 @@ COLOURS = {"accepted": "#2a9d5c", "rejected": "#e45756", "not decided": "#8a8f98
 SHAPES = ["circle", "cross", "square"]
 OF = {False: "training rows", True: "rows held out"}
 NODES = {
-    "run": ("box", "#4c78a8"), "report": ("note", "#b279a2"), "cause": ("ellipse", "#e45756"),
-    "dataset": ("cylinder", "#72b7b2"), "adapter": ("component", "#eeca3b"), "model": ("box3d", "#54a24b"),
-    "verdict": ("octagon", "#9d755d"),
+    "run": ("box", "#bcd3e8"), "report": ("note", "#e3d0dd"), "cause": ("box", "#f4c3c4"),
+    "dataset": ("cylinder", "#c9e4e2"), "adapter": ("component", "#f7ecb5"), "model": ("box3d", "#c4e0c0"),
+    "verdict": ("octagon", "#ddd0c8"),
 }  # fmt: skip
-LINE = 34
-"""Characters of a line in a node."""
+"""Shape and colour of each kind; light ones, for the dark letters on them, on a light page and a dark one."""
+LINE, LINES = 36, 3
+"""Characters of a line in a node, and lines of a text: causes are as narrow as two thirds of it."""
 
 
 def gains(rows: Sequence[Mapping[str, Any]]) -> Chart:
@@ -97,19 +99,19 @@ def _upright(steps: Sequence[int], colour: str, dash: list[int]) -> list[Any]:
 def dot(graph: Graph) -> str:
     """Return a graph in DOT, from top to bottom."""
     lines = [
-        'digraph { rankdir=TB; bgcolor="transparent"; nodesep=0.15; ranksep=0.35; edge [color="#8a8f98"];',
+        'digraph { rankdir=TB; bgcolor="transparent"; nodesep=0.15; ranksep=0.3; edge [color="#8a8f98"];',
         'node [fontname="sans-serif", fontsize=11, style="filled", fontcolor="#111111", color="#8a8f98"];',
     ]
     for node in graph.nodes:
         shape, colour = NODES.get(node.kind, NODES["run"])
-        label = "\\n".join(_quoted(_short(line)) for line in node.lines if line)
-        lines.append(f'"{_quoted(node.id)}" [shape="{shape}", fillcolor="{colour}88", label="{label}"];')
-    lines += [f'"{_quoted(one)}" -> "{_quoted(other)}";' for one, other in graph.edges]
+        width = LINE * 2 // 3 if node.kind in ("cause", "verdict") else LINE
+        told = [part for line in node.lines for part in textwrap.wrap(line, width, max_lines=LINES, placeholder="…")]
+        label = "\\n".join(map(_quoted, told))
+        lines.append(f'"{_quoted(node.id)}" [shape="{shape}", fillcolor="{colour}", label="{label}"];')
+    made = {other for _, other in graph.edges}
+    for one, other in graph.edges:  # the way from failure to score is straight, what it began with stands aside
+        lines.append(f'"{_quoted(one)}" -> "{_quoted(other)}" [weight={5 if one in made else 0}];')
     return "\n".join([*lines, "}"])
-
-
-def _short(line: str) -> str:
-    return line if len(line) <= LINE else line[: LINE - 1] + "…"
 
 
 def _quoted(text: str) -> str:

@@ -53,7 +53,7 @@ def _frontier(view: View, rows: Rows, scores: Scores, name: str) -> None:
     if axes:
         named = st.selectbox("Quality is the score on", sorted(axes), key="suite", bind="query-params")
         axis = axes[named]
-        shown = _marked(rows, {run: one for (run, _), one in scores.items() if _same(one, axis)})
+        shown = _marked(rows, {run: one for (run, _), one in scores.items() if _same(one, axis)}, name != ALL)
     _table(view, shown, scores, name)
     if axis is None:
         st.caption("No stage has a score on sealed samples yet.")
@@ -76,7 +76,7 @@ def _same(one: Score, axis: Score) -> bool:
     return (one.suite, one.fingerprint) == (axis.suite, axis.fingerprint)
 
 
-def _marked(rows: Rows, scores: Mapping[str, Score]) -> Rows:
+def _marked(rows: Rows, scores: Mapping[str, Score], numbered: bool) -> Rows:
     """Return the rows with `score`, `low`, `high`, `size` (MiB), `speed`, `sign` and what each `is`."""
     found = []
     for row in rows:
@@ -84,9 +84,8 @@ def _marked(rows: Rows, scores: Mapping[str, Score]) -> Rows:
         values = {name: getattr(one, how) if one else None for name, how in
                   (("score", "value"), ("low", "low"), ("high", "high"), ("good", "good"))}  # fmt: skip
         size = None if row["size_bytes"] is None else row["size_bytes"] / MIB
-        found.append(
-            {**row, **values, "size": size, "speed": row["tokens_per_s"], "sign": str(row["number"]), "is": _plain(row)}
-        )
+        sign = str(row["number"]) if numbered else ""  # a number says nothing among several compressions
+        found.append({**row, **values, "size": size, "speed": row["tokens_per_s"], "sign": sign, "is": _plain(row)})
     choices = [row for row in found if row["good"] is not None and row["size_bytes"] and row["kept"] is not False]
     marks = frontier.optimal([(row["good"], row["size_bytes"], row["speed"]) for row in choices])
     for row, best in zip(choices, marks, strict=True):

@@ -19,7 +19,7 @@ from typing import Any
 from dashboards.queries import Ask, Rows
 from dashboards.queries.sealed import Score
 
-CAUSES = 6
+CAUSES = 5
 """Causes that are drawn, the largest; the others stand in one node."""
 ABOVE = """
 WITH RECURSIVE above AS (

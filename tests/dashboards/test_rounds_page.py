@@ -9,7 +9,7 @@ import laps_world
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from harness.store import Database
+from harness.store import Database, rounds
 
 
 def _page(name: str, path: str) -> None:
@@ -105,6 +105,23 @@ def test_a_frontier_marks_what_is_worth_its_size(world: Database) -> None:
 def test_an_unknown_name_in_the_address_shows_the_newest(world: Database) -> None:
     assert opened("frontier", world, name="gone").selectbox[0].value == "small"
     assert opened("rounds", world, loop="gone", round="99").selectbox[0].value == laps_world.LOOP
+
+
+def test_a_round_that_goes_on_is_seen(tmp_path: Path) -> None:
+    database = Database(tmp_path / "h.duckdb")
+    rounds.start(database, "live", {"rounds": 2, "steps": ["a"]}, "digest", "tiny")
+    at = opened("rounds", database)
+    assert any("the base is evaluated" in one.value for one in at.info)
+    rounds.begin(database, "live", 1, model="tiny", verdict_before="FAIL")
+    at.run()
+    assert at.subheader[0].value == "Round 1: not decided, gate FAIL → not asked"
+    rounds.note(database, "live", 1, accepted=False, why="no row survived")
+    rounds.finish(database, "live", "no rows", "no row survived")
+    at.run()
+    assert at.subheader[0].value.startswith("Round 1: rejected")
+    assert at.text[0].value == "no rows: no row survived"
+    assert any("FROM spendings" in one.value for one in at.code)  # the live state's queries are told once
+    assert not at.exception
 
 
 @pytest.mark.slow
