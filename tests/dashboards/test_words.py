@@ -45,3 +45,10 @@ def test_long_texts_are_cut_and_it_is_said() -> None:
     long = " ".join(f"w{n}" for n in range(words.WORDS + 1))
     assert words.cut(long, "") and not words.cut("short", "short")
     assert f"w{words.WORDS}" not in words.diff(long, long)
+
+
+def test_a_model_that_repeats_itself_is_told_from_another() -> None:
+    left, right = "a b " * 600 + "end", "b a a " * 400 + "end"
+    lines = words.diff(left, right).split("\n")
+    for text, mark in ((left, "-"), (right, "+")):
+        assert " ".join(line[2:] for line in lines if line[0] in (" ", mark)).split() == text.split()
