@@ -41,7 +41,7 @@ def shares(rows: Sequence[Mapping[str, Any]], chosen: str) -> Chart:
 
 
 def map_of(rows: Sequence[Mapping[str, Any]], chosen: str) -> Chart:
-    """Return the failures at their places on the taxonomy's map, larger where more are alike, the chosen cause on top."""
+    """Return the failures at their places on the taxonomy's map, larger where several lie, the chosen cause on top."""
     drawn = sorted(rows, key=lambda row: row["cause"] == chosen)
     axis = alt.Axis(labels=False, ticks=False, grid=False, title=None)
     scale = alt.Scale(zero=False)
