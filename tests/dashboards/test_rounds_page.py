@@ -9,7 +9,7 @@ import laps_world
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from harness.store import Database, rounds
+from harness.store import Database, rounds, stages
 
 
 def _page(name: str, path: str) -> None:
@@ -122,6 +122,27 @@ def test_a_round_that_goes_on_is_seen(tmp_path: Path) -> None:
     assert at.text[0].value == "no rows: no row survived"
     assert any("FROM spendings" in one.value for one in at.code)  # the live state's queries are told once
     assert not at.exception
+
+
+def test_another_loop_and_all_compressions(tmp_path: Path) -> None:
+    database = Database(tmp_path / "h.duckdb")
+    laps_world.make(database)
+    rounds.start(database, "other", {}, "digest", "tiny")
+    rounds.begin(database, "other", 1, model="tiny", verdict_before="FAIL")
+    stages.start(database, "empty", {}, "digest", "tiny")
+    at = opened("rounds", database, loop=laps_world.LOOP, round="3")
+    at.selectbox(key="loop").select("other").run()
+    assert at.subheader[0].value.startswith("Round 1: not decided")
+    at.selectbox(key="loop").select(laps_world.LOOP).run()
+    at.session_state["round"] = "2"  # what a chosen row of the table does
+    at.run()
+    assert at.subheader[0].value.startswith("Round 2: rejected")
+    assert not at.exception
+    at = opened("frontier", database)
+    assert at.selectbox[0].value == "empty"  # not a stage of it is there
+    at.selectbox(key="name").select("all compressions").run()
+    assert not at.exception
+    assert set(table(at, "KL")["compression"]) == {"small", "empty"}
 
 
 @pytest.mark.slow
