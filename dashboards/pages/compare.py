@@ -53,7 +53,7 @@ def show(view: View) -> None:
 
 def _runs(view: View, known: Rows) -> tuple[str, str]:
     """Return the runs chosen: reference and candidate; the two newest at first."""
-    labels = {row["run_id"]: f"{row['run_id']} · {row['model']} · {row['started_at']:%Y-%m-%d %H:%M}" for row in known}
+    labels = {row["run_id"]: f"{row['run_id']} · {row['model']} · {str(row['started_at'])[:16]}" for row in known}
     names = list(labels)
     sides = st.columns(2)
     chosen = []
