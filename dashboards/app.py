@@ -1,4 +1,4 @@
-"""The dashboard: `harness dashboard`, or `streamlit run dashboards/app.py`.
+"""The dashboard: `harness dashboard`, or `streamlit run dashboards/serving/main.py`.
 
 Every file in `pages/` is a page: TITLE, ICON, ORDER, and `show(view)`. The database is that of HARNESS_DB; it is opened
 read-only, for milliseconds at a time, so that evaluations go on beside it.
@@ -62,7 +62,3 @@ def main() -> None:
         drawn = partial(show, module, pages, database)
         pages[name] = st.Page(drawn, title=module.TITLE, icon=module.ICON, url_path=name, default=not pages)
     st.navigation(list(pages.values())).run()
-
-
-if __name__ == "__main__":
-    main()

@@ -34,7 +34,7 @@ def run(
         "server.address": "localhost", "server.port": port, "server.headless": "true", "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false", "client.toolbarMode": "minimal",
     }  # fmt: skip
-    app = Path(__file__).resolve().parents[1] / "app.py"
+    app = Path(__file__).resolve().parents[1] / "serving" / "main.py"
     words = [
         sys.executable,
         "-m",
@@ -43,7 +43,7 @@ def run(
         str(app),
         *(f"--{key}={value}" for key, value in options.items()),
     ]
-    root = os.pathsep.join(filter(None, [str(app.parents[1]), os.environ.get("PYTHONPATH")]))
+    root = os.pathsep.join(filter(None, [str(app.parents[2]), os.environ.get("PYTHONPATH")]))
     child = subprocess.Popen(words, env={**os.environ, "HARNESS_DB": str(database.path), "PYTHONPATH": root})
     try:
         return child.wait()

@@ -26,9 +26,11 @@ def show(view: View) -> None:
     named = view.param("suite", suites[0] if len(suites) == 1 else ALL)
     options = [ALL, *suites]
     asked = st.columns([2, 3, 2])
-    suite = asked[0].selectbox("Suite", options, index=options.index(named) if named in options else 0)
-    words = asked[1].text_input("Model or run contains", view.param("model"))
-    whole = asked[2].toggle("only complete runs", value=view.param("complete") == "yes")
+    suite = asked[0].selectbox(
+        "Suite", options, index=options.index(named) if named in options else 0, key="board-suite"
+    )
+    words = asked[1].text_input("Model or run contains", view.param("model"), key="board-model")
+    whole = asked[2].toggle("only complete runs", value=view.param("complete") == "yes", key="board-complete")
     view.put(suite=None if suite == ALL else suite, model=words, complete="yes" if whole else None)
     rows = [row for row in board if _wanted(row, suite, words, whole)]
     if not rows:

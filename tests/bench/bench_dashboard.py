@@ -34,7 +34,7 @@ from streamlit.testing.v1 import AppTest
 
 from harness.store import Database, read
 
-APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
+APP = Path(__file__).resolve().parents[2] / "dashboards" / "serving" / "main.py"
 WAIT_S = 120
 FIRST_PAINT_S = 2.0
 WIDTHS = (12, 44, 9, 9, 9, 9, 9)
