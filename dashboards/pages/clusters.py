@@ -77,12 +77,7 @@ def _chosen(view: View, found: Rows) -> tuple[dict[str, Any], dict[str, Any] | N
         format_func=lambda i: f"{i} · {runs[i]['started_at']:%Y-%m-%d %H:%M}",
     )  # fmt: skip
     own = {row["taxonomy_id"]: row for row in found if row["run_id"] == run}
-    wished = view.param("taxonomy") or next((t for t, r in own.items() if r["split"] == view.param("split")), "")
-    taxonomies = [*own]
-    taxonomy = columns[1].selectbox(
-        "Causes of", taxonomies, index=taxonomies.index(wished) if wished in taxonomies else 0,
-        format_func=lambda t: f"split {own[t]['split']} · {', '.join(own[t]['suites'])} · {t}",
-    )  # fmt: skip
+    taxonomy = _taxonomy(view, columns[1], own)
     analysis = own[taxonomy]
     others = {row["run_id"]: row for row in found if row["taxonomy_id"] == taxonomy and row["run_id"] != run}
     quick = analysis["failures"] <= LARGE
@@ -93,8 +88,7 @@ def _chosen(view: View, found: Rows) -> tuple[dict[str, Any], dict[str, Any] | N
     if run != (named or ids[0]):
         view.put(sample=None, at=None)
     view.put(
-        run=run if run != ids[0] or named else None, split=analysis["split"] if len(own) > 1 else None,
-        taxonomy=taxonomy if taxonomy != taxonomies[0] else None,
+        run=run if run != ids[0] or named else None,
         against=against if against != (usual or NOBODY) else None,
     )  # fmt: skip
     if why := against in others and _refused(str(view.database.path), view.stamp, against, run, analysis["suites"]):
@@ -102,6 +96,25 @@ def _chosen(view: View, found: Rows) -> tuple[dict[str, Any], dict[str, Any] | N
         st.text(why)
         return analysis, None
     return analysis, others.get(against)
+
+
+def _taxonomy(view: View, column: Any, own: dict[str, dict[str, Any]]) -> str:
+    """Return the taxonomy looked at: that of the address, the newest of the address's split, or the newest."""
+    split = view.param("split")
+    fitting = [name for name, row in own.items() if row["split"] == split]
+    named, names = view.param("taxonomy") or (fitting or [""])[0], [*own]
+    taxonomy = str(column.selectbox(
+        "Causes of", names, index=names.index(named) if named in names else 0,
+        format_func=lambda name: f"split {own[name]['split']} · {', '.join(own[name]['suites'])} · {name}",
+    ))  # fmt: skip
+    if split and not fitting:
+        st.info("This run was not analysed on the split that the address names; below is another. It is analysed by:")
+        run = own[taxonomy]["run_id"]
+        st.code(f"harness failures {shlex.quote(run)} --split {shlex.quote(split)}", language="sh")
+    else:
+        view.put(split=own[taxonomy]["split"] if len(own) > 1 else None)
+    view.put(taxonomy=taxonomy if taxonomy != names[0] else None)
+    return taxonomy
 
 
 def _rows(standing: clusters.Standing, causes: Rows) -> Rows:

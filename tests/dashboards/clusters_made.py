@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from harness.failures.analysis import Analysis, analyse
 from harness.failures.reuse import Wanted
@@ -53,13 +57,24 @@ def runs(path: Path) -> Database:
     return database
 
 
-def analysed(path: Path) -> tuple[Database, Analysis, Analysis]:
-    """Store the two runs with their analyses, the second against the first."""
-    database, wanted = runs(path), Wanted(embedder="lsa")
-    first = analyse(database, "run-1", "all", wanted=wanted, weak=False)
-    return database, first, analyse(database, "run-2", "all", wanted=wanted, against="run-1", weak=False)
+KEPT: dict[str, Any] = {}
+"""What was made once for all tests; they copy what they write to."""
 
 
-def refitted(database: Database) -> Analysis:
-    """Store a refit of the causes."""
-    return analyse(database, "run-2", "all", wanted=Wanted(embedder="lsa", refit=True), weak=False)
+def analysed(factory: pytest.TempPathFactory) -> tuple[Database, Analysis, Analysis]:
+    """Return the two runs with their analyses, the second against the first."""
+    if "analysed" not in KEPT:
+        database, wanted = runs(factory.mktemp("clusters") / "h.duckdb"), Wanted(embedder="lsa")
+        first = analyse(database, "run-1", "all", wanted=wanted, weak=False)
+        second = analyse(database, "run-2", "all", wanted=wanted, against="run-1", weak=False)
+        KEPT["analysed"] = database, first, second
+    return KEPT["analysed"]  # type: ignore[no-any-return]
+
+
+def refitted(factory: pytest.TempPathFactory) -> tuple[Database, Analysis]:
+    """Return the same with the causes refitted."""
+    if "refitted" not in KEPT:
+        path = shutil.copy(analysed(factory)[0].path, factory.mktemp("clusters") / "h.duckdb")
+        wanted = Wanted(embedder="lsa", refit=True)
+        KEPT["refitted"] = Database(path), analyse(Database(path), "run-2", "all", wanted=wanted, weak=False)
+    return KEPT["refitted"]  # type: ignore[no-any-return]

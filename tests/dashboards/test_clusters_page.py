@@ -26,7 +26,7 @@ def page() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Database, Analysis, Analysis]:
-    return analysed(tmp_path_factory.mktemp("clusters") / "h.duckdb")
+    return analysed(tmp_path_factory)
 
 
 @pytest.fixture
@@ -98,6 +98,12 @@ def test_wrong_addresses_are_no_errors(made, opened) -> None:  # type: ignore[no
     assert box(whole(at), "Run").value == "run-1"
 
 
+def test_a_split_that_was_not_analysed_is_told(made, opened) -> None:  # type: ignore[no-untyped-def]
+    at = whole(opened(made[0], split="test").run())
+    assert "test" in at.query_params["split"]
+    assert "harness failures run-2 --split test" in [one.value for one in at.code] and at.info
+
+
 def test_hostile_text_stays_text(copy: Database, made, opened) -> None:  # type: ignore[no-untyped-def]
     cause = next(one for one in made[1].causes if "truncated" in {m.case.mode for m in made[1].members(one.id)})
     failures.set_name(copy, cause.id, HOSTILE)
@@ -137,13 +143,12 @@ def test_the_export_holds_each_failure_once(made) -> None:  # type: ignore[no-un
     assert {"question", "target", "said", "diagnosis", "split"} <= set(rows[0])
 
 
-def test_a_refit_is_shown(copy: Database, opened) -> None:  # type: ignore[no-untyped-def]
-    fresh = refitted(copy).taxonomy
-    assert fresh is not None
-    at = opened(copy, tab="Lineage")
-    assert box(at, "Causes of").value == fresh.id and len(at.dataframe) == 3
-    at = opened(copy, taxonomy=fresh.parent)
-    assert box(at, "Causes of").value == fresh.parent
+def test_a_refit_is_shown(tmp_path_factory, opened) -> None:  # type: ignore[no-untyped-def]
+    database, after = refitted(tmp_path_factory)
+    at = opened(database, tab="Lineage")
+    assert box(at, "Causes of").value == after.taxonomy.id and len(at.dataframe) == 3
+    box(at, "Causes of").select(after.taxonomy.parent).run()
+    assert box(whole(at), "Causes of").value == at.query_params["taxonomy"] == after.taxonomy.parent
 
 
 def test_nothing_analysed_says_which_command(tmp_path: Path, opened) -> None:  # type: ignore[no-untyped-def]

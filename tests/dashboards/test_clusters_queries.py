@@ -22,7 +22,7 @@ Asking = Callable[[str, Any], Rows]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Database, Analysis, Analysis]:
-    return analysed(tmp_path_factory.mktemp("clusters") / "h.duckdb")
+    return analysed(tmp_path_factory)
 
 
 @pytest.fixture
@@ -95,15 +95,14 @@ def test_a_failure_scored_right_since_is_none(copy: Database) -> None:
     assert found.failures == 120 and len(clusters.points(ask, of(ask, "run-1"))) == 120
 
 
-def test_lineage_of_a_refit_with_a_persons_name(copy: Database) -> None:
-    ask = asking(copy)
-    old = of(ask, "run-2")
-    assert clusters.lineage(ask, old["taxonomy_id"])[1] == []
-    after = refitted(copy)
+def test_lineage_of_a_refit_with_a_persons_name(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    database, after = refitted(tmp_path_factory)
     assert after.taxonomy is not None
+    copy = Database(Path(shutil.copy(database.path, tmp_path / "h.duckdb")))
     failures.set_name(copy, after.found.descents[0].old, "mine")
-    chain, found = clusters.lineage(ask, after.taxonomy.id)
-    assert [row["taxonomy_id"] for row in chain] == [old["taxonomy_id"], after.taxonomy.id]
+    chain, found = clusters.lineage(asking(copy), after.taxonomy.id)
+    assert [row["taxonomy_id"] for row in chain] == [after.taxonomy.parent, after.taxonomy.id]
+    assert clusters.lineage(asking(analysed(tmp_path_factory)[0]), after.taxonomy.parent)[1] == []
     assert [(row["old_cause"], row["new_cause"], row["kind"]) for row in found] == [
         (one.old, one.new, one.kind) for one in after.found.descents
     ]
