@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
+from pathlib import Path
 
 from harness.data import Row, number_samples
 from harness.hashing import digest, sample_digest
@@ -11,6 +14,20 @@ from harness.store import Database, write
 from harness.types import Completion, Metric, Record, Request, Run, Sample, Score
 
 HOSTILE = "<script>alert(1)</script> **bold** [link](x)"
+
+
+def copied(path: Path, count: int) -> Database:
+    """Return a database of its own with the runs `base` and `tuned` over `count` samples."""
+    path.write_bytes(_made(count))
+    return Database(path)
+
+
+@cache
+def _made(count: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "h.duckdb")
+        runs_with_texts(database, ["base", "tuned"], count)
+        return database.path.read_bytes()
 
 
 def runs_with_texts(database: Database, names: Sequence[str], count: int) -> list[Sample]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from review_rows import HOSTILE, runs_with_texts
+from review_rows import HOSTILE, copied
 from streamlit.testing.v1 import AppTest
 
 from harness.store import Database, read, reviews
@@ -41,9 +41,7 @@ def opened(**address: str) -> AppTest:
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setenv("HARNESS_DB", str(tmp_path / "h.duckdb"))
-    made = Database(tmp_path / "h.duckdb")
-    runs_with_texts(made, ["base", "tuned"], 3)
-    return made
+    return copied(tmp_path / "h.duckdb", 3)
 
 
 def shown(at: AppTest) -> str:
@@ -70,18 +68,18 @@ def test_a_file_from_before_reviews_says_the_same(database: Database) -> None:
 
 
 def test_a_person_rates_to_the_end_and_sees_no_model(database: Database) -> None:
-    review = reviews.create(database, ["base", "tuned"], samples=2, seats=2)
+    review = reviews.create(database, ["base", "tuned"], samples=1, seats=2)
     at = opened(session=review)
     at.text_input[0].input("Ana ")
     press(at, "Begin")
-    for count in range(4):
+    for count in range(2):
         assert at.query_params["rater"] in ("Ana", ["Ana"]) and len(ratings(database)) == count
         text = shown(at)
         assert "base" not in text and "tuned" not in text and HOSTILE in text
         assert not any(HOSTILE in one.value for one in at.markdown)
         press(at, "8")
     assert "All is rated" in at.success[0].value and {row["value"] for row in ratings(database)} == {8.0}
-    assert len({row["item"] for row in ratings(database)}) == 4
+    assert len({row["item"] for row in ratings(database)}) == 2
 
 
 def test_a_link_comes_back_to_the_same_item(database: Database) -> None:
@@ -101,11 +99,11 @@ def test_a_second_window_does_not_rate_the_item_again(database: Database) -> Non
 
 
 def test_sides_of_a_comparison_are_stored_as_what_was_meant(database: Database) -> None:
-    review = reviews.create(database, ["base", "tuned"], "compare", samples=3, seats=1)
+    review = reviews.create(database, ["base", "tuned"], "compare", samples=2, seats=1)
     at = opened(session=review, rater="ana")
     own = {row["text"]: row["model_digest"] for row in read.query(database, "SELECT text, model_digest FROM answers")}
     digest = {row["run_id"]: row["model_digest"] for row in read.query(database, "SELECT * FROM runs")}
-    for _ in range(3):
+    for _ in range(2):
         left = own[at.code[1].value]
         press(at, "Left is better")
         assert ratings(database)[-1]["value"] == float(left == digest["tuned"])

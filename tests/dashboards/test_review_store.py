@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from review_rows import runs_with_texts
+from review_rows import copied
 
 from dashboards.queries import review as queries
 from harness.errors import UsageError
@@ -25,9 +25,7 @@ from harness.store.connect import known_migrations
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    made = Database(tmp_path / "h.duckdb")
-    runs_with_texts(made, ["base", "tuned"], 12)
-    return made
+    return copied(tmp_path / "h.duckdb", 12)
 
 
 def counts(database: Database) -> dict[str, int]:
@@ -129,12 +127,12 @@ def test_people_at_once_each_get_a_seat_and_rate_once(database: Database) -> Non
 def _rates(path: Path, review: str, name: str) -> None:
     database = Database(path)
     seat = reviews.join(database, review, name)
-    for item in range(12):
+    for item in range(6):
         reviews.rate(database, review, item, seat, 4.0)
 
 
 def test_killed_processes_leave_whole_ratings_and_go_on(database: Database) -> None:
-    review = reviews.create(database, ["base"], samples=12, seats=2)
+    review = reviews.create(database, ["base"], samples=6, seats=2)
     spawn = multiprocessing.get_context("spawn")
     children = [spawn.Process(target=_rates, args=(database.path, review, name)) for name in ("ana", "bo")]
     for child in children:
@@ -149,7 +147,7 @@ def test_killed_processes_leave_whole_ratings_and_go_on(database: Database) -> N
     for name in ("ana", "bo"):
         _rates(database.path, review, name)
     rows = read.query(database, "SELECT item, seat FROM review_ratings")
-    assert len(rows) == 24 == len({(row["item"], row["seat"]) for row in rows})
+    assert len(rows) == 12 == len({(row["item"], row["seat"]) for row in rows})
 
 
 def test_an_older_file_has_no_reviews_and_the_next_writer_brings_them(database: Database) -> None:
