@@ -28,7 +28,7 @@ SELECT r.review, r.mode, r.question, r.seats, r.overlap, r.seed, r.made_at,
        (SELECT count(*) FROM review_raters p WHERE p.review = r.review) AS people,
        (SELECT sum(len(i.seats)) FROM review_items i WHERE i.review = r.review)::BIGINT AS wanted,
        (SELECT count(*) FROM review_ratings g WHERE g.review = r.review) AS done
-FROM reviews r ORDER BY r.made_at DESC, r.review LIMIT 200
+FROM reviews r ORDER BY r.made_at DESC, r.review
 """
 SEAT = "SELECT seat FROM review_raters WHERE review = ? AND rater = ?"
 DEALT = """
