@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -133,16 +133,18 @@ def _rates(path: Path, review: str, name: str) -> None:
 
 def test_killed_processes_leave_whole_ratings_and_go_on(database: Database) -> None:
     review = reviews.create(database, ["base"], samples=6, seats=2)
-    spawn = multiprocessing.get_context("spawn")
-    children = [spawn.Process(target=_rates, args=(database.path, review, name)) for name in ("ana", "bo")]
-    for child in children:
-        child.start()
-    while not counts(database)["done"] and any(child.is_alive() for child in children):
+    # Not multiprocessing: it would start this process's main script, which tests of pages leave exchanged.
+    script = "import pathlib, sys, test_review_store as t; t._rates(pathlib.Path(sys.argv[1]), *sys.argv[2:])"
+    place = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, map(str, sys.path)))}
+    children = [
+        subprocess.Popen([sys.executable, "-c", script, str(database.path), review, name], env=place)
+        for name in ("ana", "bo")
+    ]
+    while not counts(database)["done"] and any(child.poll() is None for child in children):
         time.sleep(0.02)
     for child in children:
-        assert child.pid is not None
-        os.kill(child.pid, signal.SIGKILL)
-        child.join()
+        child.kill()
+        child.wait()
     assert counts(database)["done"] >= 1
     for name in ("ana", "bo"):
         _rates(database.path, review, name)
