@@ -37,7 +37,7 @@ def complete(database: Database, found: Found, name: str = "") -> str:
     sections += [*_taught(teaching(database, found.artifact), found), _origin(found, licence)]
     about: dict[str, Any] = {"license": licence} if licence else {}
     if told:
-        about |= {"model_name": name, "eval_results": _results(told)}
+        about |= {"model_name": name, "eval_results": results(told)}
     return record.card(found.record, sections, **about)
 
 
@@ -132,7 +132,8 @@ def _licence(told: Mapping[str, Any]) -> str | None:
     return licence if isinstance(licence, str) else None
 
 
-def _results(told: list[dict[str, Any]]) -> list[Any]:
+def results(told: list[dict[str, Any]]) -> list[Any]:
+    """Return rows of `scores` as the hub's own results (`EvalResult`)."""
     from huggingface_hub import EvalResult
 
     return [

@@ -1,0 +1,64 @@
+"""The dashboard: `harness dashboard`, or `streamlit run dashboards/serving/main.py`.
+
+Every file in `pages/` is a page: TITLE, ICON, ORDER, and `show(view)`. The database is that of HARNESS_DB; it is opened
+read-only, for milliseconds at a time, so that evaluations go on beside it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import streamlit as st
+
+from dashboards.view import View
+from harness.errors import HarnessError
+from harness.store import Database, read
+
+PAGES = Path(__file__).with_name("pages")
+
+
+def modules() -> dict[str, ModuleType]:
+    """Return name -> module of the pages, in the order that they ask for."""
+    names = [path.stem for path in PAGES.glob("*.py") if not path.stem.startswith("_")]
+    found = {name: importlib.import_module(f"dashboards.pages.{name}") for name in names}
+    return dict(sorted(found.items(), key=lambda item: (item[1].ORDER, item[0])))
+
+
+def problem(database: Database) -> str:
+    """Return why a database cannot be shown, in words; empty where it can."""
+    if not database.exists:
+        return f"There is no database at {database.path} yet. Type: harness eval tiny --suite primer"
+    try:
+        read.query(database, "SELECT count(*) FROM runs")
+    except HarnessError as error:
+        return f"{error.what}. Expected: {error.expected}. {error.next}"
+    return ""
+
+
+def show(module: ModuleType, pages: dict[str, Any], database: Database) -> None:
+    """Show one page, with the queries behind it below."""
+    view = View(database, pages)
+    st.title(module.TITLE)
+    try:
+        module.show(view)
+    except HarnessError as error:
+        st.error(f"{error.what}. Expected: {error.expected}. {error.next}")
+    view.queries()
+
+
+def main() -> None:
+    """Draw the page that the address names."""
+    st.set_page_config(page_title="harness", layout="wide")
+    database = Database.at()
+    if said := problem(database):
+        st.error(said)
+        st.stop()
+    pages: dict[str, Any] = {}
+    for name, module in modules().items():
+        drawn = partial(show, module, pages, database)
+        pages[name] = st.Page(drawn, title=module.TITLE, icon=module.ICON, url_path=name, default=not pages)
+    st.navigation(list(pages.values())).run()

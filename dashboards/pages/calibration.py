@@ -1,0 +1,132 @@
+"""Does a model that says 80% turn out right in 80% of the cases? Reliability of choices, before and after its scaling.
+
+The address holds the state: `model` (a run, a name, a model or its digest), `suite`, `split`, `bins`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboards import charts_gates
+from dashboards.queries import Rows
+from dashboards.queries import calibration as queries
+from dashboards.view import View
+from harness.gate.calibration import estimate, reliability
+from harness.stats.scaling import Scaling
+
+TITLE, ICON, ORDER = "Calibration", ":material/target:", 7
+BINS = (5, 10, 15, 20, 30)
+DEFAULT = 15
+"""Bins of a policy that names none."""
+BEFORE = "as it stands"
+SIDE = 0.025
+"""One-sided error of each bound: together a 95% interval."""
+OTHERS = 12
+"""Runs beside which one is shown, at most."""
+Confidences = list[tuple[float, bool]]
+
+
+def show(view: View) -> None:
+    """Show the diagram of one run and suite."""
+    runs = queries.runs(view.ask)
+    if not runs:
+        st.info("No answer with choices yet. Type: harness eval MODEL --suite primer:choices")
+        return
+    run = _choose(view, runs)
+    if run is None:
+        return
+    scaling, found = run["scaling"], queries.answers(view.ask, run["run_id"], run["suite"])
+    split, bins = _how(view, run, found)
+    held = _held(found, scaling, split)
+    if not held[BEFORE]:
+        st.warning(f"Nothing of {len(found)} answers is left: none is of the split {split!r}.")
+        return
+    _explain(scaling, split)
+    series = {name: reliability(each, bins) for name, each in held.items()}
+    left, right = st.columns([3, 2])
+    left.altair_chart(charts_gates.reliability(series), width="stretch")
+    with right:
+        st.dataframe([_cells(name, each, bins) for name, each in held.items()], hide_index=True, column_config=_FIGURES)
+        st.altair_chart(charts_gates.confidences(series), width="stretch")
+    _others(view, [each for each in runs if each["suite"] == run["suite"]], split, bins)
+    view.link("Samples of this run", "samples", run=run["run_id"], suite=run["suite"])
+    view.link("Verdicts on this run", "gates", words=run["run_id"])
+
+
+def _choose(view: View, runs: Rows) -> dict[str, Any] | None:
+    """Return the run and suite that address and person want; None, and said, where the address names none."""
+    model, suite = view.param("model"), view.param("suite")
+    named = [row for row in runs if model in ("", *(row[key] for key in ("run_id", "name", "model", "model_digest")))]
+    if not named:
+        st.warning("No answers with choices of the model that the address names; all others are shown.")
+        st.text(model)
+        named = runs
+    start = next((row for row in named if row["suite"] == suite), named[0])
+    asked = st.columns([3, 2])
+    names = list(dict.fromkeys(row["run_id"] for row in runs))
+    label = {row["run_id"]: f"{row['run_id']}  {row['name'] or ''}  {row['model']}"[:90] for row in runs}
+    at = names.index(start["run_id"])
+    picked = asked[0].selectbox("Run", names, index=at, format_func=label.__getitem__, key="calibration-run")
+    suites = [row["suite"] for row in runs if row["run_id"] == picked]
+    wanted = start["suite"] if start["suite"] in suites else suites[0]
+    chosen = asked[1].selectbox("Suite", suites, index=suites.index(wanted), key=f"calibration-suite-{picked}")
+    view.put(model=picked, suite=chosen)
+    return next((row for row in runs if (row["run_id"], row["suite"]) == (picked, chosen)), None)
+
+
+def _how(view: View, run: Mapping[str, Any], found: Rows) -> tuple[str, int]:
+    """Return split and number of bins. A model calibrated on dev is shown on test, unless somebody asks otherwise."""
+    asked = st.columns([3, 2])
+    there = {row["split"] for row in found}
+    first = "test" if run["scaling"] and "test" in there else "all"
+    split = view.param("split", first)
+    place = queries.SPLITS.index(split if split in queries.SPLITS else first)
+    chosen = asked[0].selectbox("Split", queries.SPLITS, index=place, key=f"calibration-split-{run['run_id']}")
+    many = asked[1].selectbox("Bins", BINS, index=BINS.index(DEFAULT), key="bins", bind="query-params")
+    view.put(split=chosen if chosen != first else None)
+    return chosen, many
+
+
+def _held(found: Sequence[Mapping[str, Any]], scaling: Scaling | None, split: str) -> dict[str, Confidences]:
+    held = {BEFORE: queries.confidences(found, Scaling(), split)}
+    return held | ({str(scaling): queries.confidences(found, scaling, split)} if scaling else {})
+
+
+def _explain(scaling: Scaling | None, split: str) -> None:
+    said = "Confidence: the probability of the likeliest choice. Points on the diagonal: as often right as said."
+    if scaling is None:
+        said += " This model carries no scaling of its own: its softmax is shown as it stands."
+    elif split != "test":
+        said += " The scaling was fitted on dev: only samples of test tell what it is worth."
+    st.caption(said)
+
+
+_FIGURES = {
+    name: st.column_config.NumberColumn(format="%.4f") for name in ("ECE", "low", "high", "right", "mean confidence")
+}
+
+
+def _cells(name: str, held: Confidences, bins: int) -> dict[str, Any]:
+    found = estimate(held, bins, 1.0, SIDE)
+    return {
+        "probabilities": name, "ECE": found.value, "low": found.low, "high": found.high, "n": found.n,
+        "right": sum(right for _, right in held) / found.n, "mean confidence": sum(sure for sure, _ in held) / found.n,
+    }  # fmt: skip
+
+
+def _others(view: View, runs: Rows, split: str, bins: int) -> None:
+    st.caption("ECE: expected calibration error, with a 95% interval that allows for the noise of the bins.")
+    if len(runs) < 2 or not st.toggle("beside other runs of this suite"):
+        return
+    rows = []
+    for run in runs[:OTHERS]:
+        found = queries.answers(view.ask, run["run_id"], run["suite"])
+        name, held = list(_held(found, run["scaling"], split).items())[-1]
+        if held:
+            rows.append({"run": run["run_id"], "model": run["model"], **_cells(name, held, bins)})
+    st.dataframe(sorted(rows, key=lambda row: row["ECE"]), hide_index=True, column_config=_FIGURES)
+    if len(runs) > OTHERS:
+        st.caption(f"The newest {OTHERS} of {len(runs)} runs.")

@@ -1,0 +1,5 @@
+"""Streamlit's main script: `harness dashboard` runs it."""
+
+from dashboards.app import main
+
+main()

@@ -1,0 +1,178 @@
+"""How fast the dashboard answers on a large database: every page, drawn in process, cold and warm.
+
+    python tests/bench/bench_dashboard.py [DATABASE] [--pages samples compare] [--limit-s 1.0]
+
+First the leaderboard's first paint through the app itself, with and without the imports. Then, for every page and for
+the states of it that links lead to: seconds of a drawing with Streamlit's cache emptied (cold), the CPU seconds of it,
+how many accesses to the database it made and how long those took, whoever asked, and seconds of the next one (warm).
+What takes longer than the limit is marked, what shows an error is told, and either makes the exit code 1. CPU seconds
+tell a slow page from a busy machine. Without a file it makes one of 50 models, 20 suites and 2,000 samples
+(`large_database.py`, about a minute) and takes it away again.
+
+AppTest draws no pixels: what a browser adds is not in these figures. The file is likely to be in the page cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import large_database
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from harness.store import Database, read
+
+APP = Path(__file__).resolve().parents[2] / "dashboards" / "serving" / "main.py"
+WAIT_S = 120
+FIRST_PAINT_S = 2.0
+WIDTHS = (12, 44, 9, 9, 9, 9, 9)
+
+
+class Clock:
+    """Seconds and number of accesses to databases since it was asked last."""
+
+    def __init__(self) -> None:
+        self.spans: list[float] = []
+        opened = Database.read
+
+        @contextmanager
+        def timed(database: Database) -> Iterator[Any]:
+            began = time.perf_counter()
+            try:
+                with opened(database) as connection:
+                    yield connection
+            finally:
+                self.spans.append(time.perf_counter() - began)
+
+        Database.read = timed  # type: ignore[method-assign]
+
+    def take(self) -> tuple[int, float]:
+        """Return both, and begin anew."""
+        spans, self.spans = self.spans, []
+        return len(spans), sum(spans)
+
+
+def states(database: Database) -> Mapping[str, Sequence[Mapping[str, str]]]:
+    """Return page -> parameters of addresses beside the bare one, of what is in the database."""
+    runs = [row["run_id"] for row in read.query(database, "SELECT run_id FROM runs ORDER BY started_at DESC LIMIT 2")]
+    if len(runs) < 2:
+        return {}
+    after, before = runs
+    suite = next(iter(read.run_suites(database, after)))
+    sample = read.query(
+        database, "SELECT sample_id FROM records WHERE run_id = ? AND suite = ? LIMIT 1", [after, suite]
+    )[0]["sample_id"]
+    own = {"run": after, "suite": suite}
+    return {
+        "leaderboard": [{"suite": suite}, {"model": "model-1"}],
+        "compare": [{"a": before, "b": after}, {"a": before, "b": after, "suite": suite}],
+        "samples": [
+            {"run": after}, own, own | {"sample": sample}, own | {"mode": "wrong_answer"}, own | {"flip": before},
+            {"run": after, "text": "Question 1234"},
+        ],
+        "clusters": [{"run": after}],
+        "calibration": [{"model": after}],
+    }  # fmt: skip
+
+
+def drawn(name: str) -> None:
+    """Draw a page: AppTest takes the source of this function, so it imports what it needs."""
+    from dashboards.app import modules, show
+    from harness.store import Database
+
+    show(modules()[name], {}, Database.at())
+
+
+def faults(test: AppTest) -> list[str]:
+    """Return the exceptions and errors that a page shows."""
+    return [str(one.value) for one in (*test.exception, *test.error)]
+
+
+def first_paint(clock: Clock) -> bool:
+    """Print the app's first drawing twice: with all imports, then with an empty cache alone, which is to be in time."""
+    for what in ("imports included", "nothing cached"):
+        st.cache_data.clear()
+        clock.take()
+        began = time.perf_counter()
+        test = AppTest.from_file(str(APP), default_timeout=WAIT_S).run()
+        seconds = time.perf_counter() - began
+        count, asked = clock.take()
+        print(f"first paint of the leaderboard, {what}: {seconds:.2f} s, {asked:.2f} s of them in {count} accesses")
+    return seconds <= FIRST_PAINT_S and not _told(test)
+
+
+def page(clock: Clock, name: str, parameters: Mapping[str, str], limit_s: float) -> bool:
+    """Print cold and warm seconds of a page in a state; return whether both were in time and nothing broke."""
+    st.cache_data.clear()
+    test = AppTest.from_function(drawn, kwargs={"name": name}, default_timeout=WAIT_S)
+    for key, value in parameters.items():
+        test.query_params[key] = value
+    clock.take()
+    seconds, cpu, spent = [], [], []
+    for _ in range(2):
+        began, worked = time.perf_counter(), time.process_time()
+        test.run()
+        seconds.append(time.perf_counter() - began)
+        cpu.append(time.process_time() - worked)
+        spent.append(clock.take())
+    (count, asked), _ = spent
+    state = "&".join(f"{key}={value[:12]}" for key, value in parameters.items())
+    slow = "" if max(seconds) <= limit_s else "slow"
+    figures = (f"{seconds[0]:.2f}", f"{cpu[0]:.2f}", f"{asked:.2f}", str(count), f"{seconds[1]:.2f}")
+    _line(name, state[: WIDTHS[1]], *figures, slow)
+    return not slow and not _told(test)
+
+
+def _told(test: AppTest) -> bool:
+    for fault in faults(test):
+        print(f"    error: {fault.splitlines()[0][:160] if fault else 'without words'}")
+    return bool(faults(test))
+
+
+def _line(*cells: str) -> None:
+    padded = [
+        cell.ljust(width) if place < 2 else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(cells, WIDTHS, strict=False))
+    ]
+    print(*padded, *cells[len(WIDTHS) :], flush=True)
+
+
+def main(database: Database, chosen: Sequence[str], limit_s: float) -> int:
+    """Print the table; return 1 where something is slow or broken."""
+    os.environ["HARNESS_DB"] = str(database.path)
+    logging.disable(logging.WARNING)  # Streamlit's, that no server runs
+    clock = Clock()
+    good = [first_paint(clock)]
+    from dashboards.app import modules
+
+    known = states(database)
+    _line("page", "state", "cold s", "cpu s", "asked s", "accesses", "warm s")
+    for name in modules():
+        if not chosen or name in chosen:
+            good += [page(clock, name, state, limit_s) for state in ({}, *known.get(name, ()))]
+    return int(not all(good))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("database", nargs="?", type=Path)
+    parser.add_argument("--pages", nargs="+", default=[])
+    parser.add_argument("--limit-s", type=float, default=1.0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = given.database or Path(folder) / "large.duckdb"
+        if given.database is None:
+            large_database.make(Database(path))
+        sys.exit(main(Database(path), given.pages, given.limit_s))

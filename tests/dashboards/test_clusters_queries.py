@@ -1,0 +1,118 @@
+"""Causes as read for the dashboard are those of the analysis: counts, intervals, changes, pages, lineage."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clusters_made import analysed, refitted, storing, wrong
+
+from dashboards import charts_clusters as charts
+from dashboards.queries import Rows, clusters
+from harness.failures.analysis import Analysis
+from harness.store import Database, failures, read
+
+Asking = Callable[[str, Any], Rows]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Database, Analysis, Analysis]:
+    return analysed(tmp_path_factory)
+
+
+@pytest.fixture
+def copy(made: tuple[Database, Analysis, Analysis], tmp_path: Path) -> Database:
+    return Database(Path(shutil.copy(made[0].path, tmp_path / "h.duckdb")))
+
+
+def asking(database: Database) -> Asking:
+    return lambda sql, parameters: read.query(database, sql, json.loads(json.dumps(list(parameters), default=str)))
+
+
+def of(ask: Asking, run: str) -> dict[str, Any]:
+    return next(row for row in clusters.analyses(ask) if row["run_id"] == run)
+
+
+def test_shares_and_changes_are_those_of_the_command(made: tuple[Database, Analysis, Analysis]) -> None:
+    database, first, second = made
+    ask = asking(database)
+    assert [row["run_id"] for row in clusters.analyses(ask)] == ["run-2", "run-1"]
+    found = clusters.standing(ask, of(ask, "run-2"), of(ask, "run-1"))
+    assert (found.answers, found.failures, found.pending) == (240, 100, 0)
+    assert {k: asdict(v) for k, v in found.shares.items()} == {k: asdict(v) for k, v in second.shares.items()}
+    assert found.changes == second.changes and found.flows == second.flows
+    alone = clusters.standing(ask, of(ask, "run-1"))
+    assert alone.shares == first.shares and not alone.changes and not alone.flows
+
+
+def test_members_come_in_pages_and_none_twice(made: tuple[Database, Analysis, Analysis]) -> None:
+    database, first, _ = made
+    ask, cause = asking(database), first.causes[0].id
+    pages = [clusters.members(ask, of(ask, "run-1"), cause, page) for page in range(3)]
+    keys = [(row["suite"], row["sample_id"], row["attempt"]) for page in pages for row in page]
+    assert len(pages[0]) == clusters.PAGE and not pages[2] and len(keys) == len(set(keys))
+    assert keys == [member.case.key for member in first.members(cause)]
+
+
+def test_the_map_holds_every_failure(made: tuple[Database, Analysis, Analysis]) -> None:
+    found = clusters.points(asking(made[0]), of(asking(made[0]), "run-1"))
+    assert len(found) == 160 and any(row["x"] for row in found)
+    drawn = [{**row, "cause": row["cause_id"], "label": "x"} for row in found]
+    assert charts.map_of(drawn, "").to_dict()["mark"]["type"] == "circle"
+
+
+def test_a_trend_has_the_intervals_of_the_shares(made: tuple[Database, Analysis, Analysis]) -> None:
+    database, first, second = made
+    ask, cause = asking(database), first.causes[-1].id
+    found = clusters.trend(ask, [of(ask, "run-1"), of(ask, "run-2")], cause)
+    chosen = [row for row in found if row["cause"] == cause]
+    for row, analysis in zip(chosen, (first, second), strict=True):
+        whole = analysis.shares[cause].of_answers
+        assert (row["share"], row["low"], row["high"]) == pytest.approx((whole.value, whole.low, whole.high))
+    assert all(row["low"] is None for row in found if row["cause"] != cause)
+    svg = charts.trend([{**row, "label": row["cause"]} for row in found], cause).to_dict()
+    assert len(svg["layer"]) == 2
+
+
+def test_a_failure_after_the_analysis_is_told_not_hidden(copy: Database) -> None:
+    with copy.write() as connection:
+        connection.execute("DELETE FROM members WHERE run_id = 'run-1' AND sample_id < '00010'")
+    found = clusters.standing(asking(copy), of(asking(copy), "run-1"))
+    assert (found.failures, found.pending) == (160, 10)
+    assert sum(share.failures for share in found.shares.values()) == 150
+
+
+def test_a_failure_scored_right_since_is_none(copy: Database) -> None:
+    with copy.write() as connection:
+        connection.execute("UPDATE scores SET mode = 'right', measures = MAP {'acc': 1.0} WHERE mode = 'truncated'")
+    ask = asking(copy)
+    found = clusters.standing(ask, of(ask, "run-1"))
+    assert found.failures == 120 and len(clusters.points(ask, of(ask, "run-1"))) == 120
+
+
+def test_lineage_of_a_refit_with_a_persons_name(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    database, after = refitted(tmp_path_factory)
+    assert after.taxonomy is not None
+    copy = Database(Path(shutil.copy(database.path, tmp_path / "h.duckdb")))
+    failures.set_name(copy, after.found.descents[0].old, "mine")
+    chain, found = clusters.lineage(asking(copy), after.taxonomy.id)
+    assert [row["taxonomy_id"] for row in chain] == [after.taxonomy.parent, after.taxonomy.id]
+    assert clusters.lineage(asking(analysed(tmp_path_factory)[0]), after.taxonomy.parent)[1] == []
+    assert [(row["old_cause"], row["new_cause"], row["kind"]) for row in found] == [
+        (one.old, one.new, one.kind) for one in after.found.descents
+    ]
+    assert found[0]["old"] == "mine"
+    charts.descents(found, [row["taxonomy_id"] for row in chain]).to_dict()
+
+
+def test_without_an_analysis_or_its_tables_there_is_nothing(tmp_path: Path) -> None:
+    database = storing.run(tmp_path / "h.duckdb", [wrong(n) for n in range(8)])
+    assert clusters.analyses(asking(database)) == []
+    with database.write() as connection:
+        connection.execute("DROP TABLE members")
+    assert clusters.analyses(asking(database)) == []
