@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 DEMO   := results/demo.duckdb
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fast lint format reproduce proof bench clean
+.PHONY: help setup demo test fast lint format reproduce proof bench browser screenshots clean
 
 help: ## Show this.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,13 @@ proof: $(READY) ## Does aiming at clusters of failures teach more? Two proofs wi
 
 bench: $(READY) ## Ratios against peers and limits, measured in one run each.
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+browser: ## Install Debian's Chromium, which the tests of the dashboard drive (as root; CHROMIUM=PROGRAM names another).
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || command -v google-chrome >/dev/null \
+	  || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; }
+
+screenshots: $(READY) ## Every page of the dashboard over the demo's database, light and dark, into results/screenshots.
+	$(BIN)/python tests/dashboards/screenshots.py $(DEMO) --scheme light dark
 
 clean: ## Remove caches and builds; results/ and .venv stay.
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,11 +14,19 @@ from typing import Any
 
 import streamlit as st
 
+from dashboards import names
 from dashboards.view import View
 from harness.errors import HarnessError
 from harness.store import Database, read
 
 PAGES = Path(__file__).with_name("pages")
+
+STYLE = """
+html {font-size: 14px}
+[data-testid=stMainBlockContainer] {padding: 4rem 2rem 3rem}
+[data-testid=stHeading] h1 {padding: 0; font-size: 1.9rem}
+"""
+"""Room for tables. Not by options of a theme: with one of its own, Streamlit shows no dark page to who asks for one."""
 
 
 def modules() -> dict[str, ModuleType]:
@@ -46,19 +54,27 @@ def show(module: ModuleType, pages: dict[str, Any], database: Database) -> None:
     try:
         module.show(view)
     except HarnessError as error:
-        st.error(f"{error.what}. Expected: {error.expected}. {error.next}")
+        st.error(names.plain(f"{error.what}. Expected: {error.expected}. {error.next}"))
     view.queries()
+
+
+def enter(pages: dict[str, Any]) -> None:
+    """Open the first page, with what the address says."""
+    st.switch_page(next(iter(pages.values())), query_params=dict(st.query_params))
 
 
 def main() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="harness", layout="wide")
+    st.html(f"<style>{STYLE}</style>")
     database = Database.at()
     if said := problem(database):
-        st.error(said)
+        st.error(names.plain(said))
         st.stop()
     pages: dict[str, Any] = {}
     for name, module in modules().items():
         drawn = partial(show, module, pages, database)
-        pages[name] = st.Page(drawn, title=module.TITLE, icon=module.ICON, url_path=name, default=not pages)
-    st.navigation(list(pages.values())).run()
+        pages[name] = st.Page(drawn, title=module.TITLE, icon=module.ICON, url_path=name)
+    # Streamlit serves its default page at "/" alone; so that every page has an address, that one only leads on.
+    door = st.Page(partial(enter, pages), title="harness", url_path="door", default=True, visibility="hidden")
+    st.navigation([door, *pages.values()], position="top").run()

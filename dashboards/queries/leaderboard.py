@@ -1,6 +1,6 @@
 """Models by suites: the primary metric of every run and suite, with intervals and ranks.
 
-    board(ask)[0]    -> {"run_id": "tiny-0a..", "suite": "primer", "score": 0.74, "low": 0.72, "high": 0.75, "n": 3072, ..}
+    board(ask)[0]    -> {"run_id": "tiny-0a..", "suite": "primer", "score": 0.74, "low": 0.72, "high": 0.75, "n": 3072}
 
 Sums come from one pass over the records (a second for two million on two cores); intervals and ranks are made here of
 the sums. Means, of shares Wilson's interval; other aggregates (macro, ratio, pass@k) and several attempts at a sample

@@ -1,0 +1,120 @@
+"""The dashboard in a real browser: `harness dashboard` as a process, and Debian's Chromium driven by Playwright.
+
+    with serving(database) as address, browsing() as browser:
+        page = opened(browser, f"{address}/leaderboard?suite=primer")
+        settled(page)                                   the script ended, no exception element, no error in the console
+        page.get_by_role("button", name="Save").click()
+
+`CHROMIUM` names another browser. Without one the tests skip, but for CI, where they fail: `make browser` installs it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb",
+)  # fmt: skip
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 120
+SIZE = (1280, 800)
+"""CSS pixels: the width at which nothing may scroll sideways."""
+QUIET = re.compile(r"favicon|Failed to load resource|WebSocket|was preloaded|third-party cookie", re.I)
+"""Words of the console that are not the dashboard's."""
+
+
+def chromium() -> str | None:
+    """Return the browser's program; None where there is none."""
+    named = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
+    return next((found for name in named if name and (found := shutil.which(name))), None)
+
+
+@contextmanager
+def serving(database: Path) -> Iterator[str]:
+    """Yield the address of a dashboard over that file; the process ends with the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [sys.executable, "-m", "harness", "dashboard", "--port", str(port), "--db", str(database)]
+    log = database.with_suffix(f".{port}.log")
+    with log.open("wb") as said:
+        child = subprocess.Popen(words, cwd=ROOT, stdout=said, stderr=said, start_new_session=True)
+    try:
+        _wait(f"http://localhost:{port}/_stcore/health", child, log)
+        yield f"http://localhost:{port}"
+    finally:
+        os.killpg(child.pid, signal.SIGTERM)
+        child.wait(WAIT_S)
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Yield a headless browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS), timeout=WAIT_S * 1000)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def opened(browser: Browser, address: str, scheme: str = "light", size: tuple[int, int] = SIZE) -> Page:
+    """Return a settled page; `page.said` holds what the console complained of."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": size[0], "height": size[1]})
+    context.set_default_timeout(WAIT_S * 1000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: _listen(message, complaints))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.said = complaints  # type: ignore[attr-defined]
+    page.goto(address)
+    return settled(page)
+
+
+def settled(page: Page) -> Page:
+    """Wait until the script has ended; complain of exceptions, of errors in the console, of scrolling sideways."""
+    app = page.locator("[data-testid=stApp]")
+    page.wait_for_timeout(150)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_S * 1000)
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=WAIT_S * 1000)
+    assert page.locator("[data-testid=stException]").count() == 0, page.locator(
+        "[data-testid=stException]"
+    ).inner_text()
+    assert not page.said, page.said  # type: ignore[attr-defined]
+    wide = page.evaluate(
+        "() => Math.max(...['stMain', 'stApp'].map(id => document.querySelector(`[data-testid=${id}]`))"
+        ".filter(Boolean).map(e => e.scrollWidth - e.clientWidth))"
+    )
+    assert wide <= 0, f"{page.url} scrolls {wide} pixels sideways"
+    return page
+
+
+def _listen(message: ConsoleMessage, complaints: list[str]) -> None:
+    if message.type == "error" and not QUIET.search(message.text):
+        complaints.append(message.text)
+
+
+def _wait(address: str, child: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end and child.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"no dashboard: {log.read_text(errors='replace')[-2000:]}")
