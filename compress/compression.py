@@ -17,13 +17,13 @@ from typing import Any
 
 from compress.measures import measure
 from compress.recipe import Group, Loaded
-from compress.soundness import DRAW
+from compress.soundness import DRAW, draws
 from compress.stage import Execution, Standing, parameters_of
 from harness import registry
 from harness.errors import HarnessError, UsageError
 from harness.gate import candidates, check
 from harness.gate.judge import Terms
-from harness.hashing import digest, file_sha256
+from harness.hashing import digest
 from harness.runner.place import check_room, locked
 from harness.store import Database, artifacts, stages
 from harness.types import Artifact
@@ -186,13 +186,10 @@ class Compression:
 
     def drawn(self) -> tuple[Artifact, Path]:
         """Return the rows that calibrate and recover, none of them a benchmark's, and the file of those held back."""
-        told = self.recipe.training
-        given: dict[str, Any] = {"seed": told.seed, **({"suite": told.suite} if told.suite else {})}
-        if told.file:
-            given |= {"file": str(self.loaded.file.absolute()), "file_sha256": file_sha256(self.loaded.file)}
-        drawn = self.bench.make(DRAW, [], {**given, "rows": told.rows})
+        trained, aside = draws(self.loaded)
+        drawn = self.bench.make(DRAW, [], trained)
         clean = self.bench.make(DECONTAMINATE, [drawn], parameters_of(Stage(DECONTAMINATE, {}), self.recipe))
-        held = self.bench.make(DRAW, [], {**given, "rows": told.held, "skip": told.rows})
+        held = self.bench.make(DRAW, [], aside)
         return clean, folder_of(self.database, held) / ROWS
 
     def evaluated(self, spec: str, settings: dict[str, str], named: str) -> str:

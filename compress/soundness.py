@@ -19,8 +19,9 @@ from typing import Any
 from compress.recipe import Group, Loaded, Recipe
 from harness import data, registry
 from harness.contracts import Suite
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.gate import policy as policies
+from harness.hashing import file_sha256
 from harness.workbench import candidate
 from harness.workbench.clean import DECONTAMINATE, require
 from harness.workbench.recipes import check_budget, named
@@ -106,6 +107,17 @@ def _training(loaded: Loaded) -> None:
     if told.suite and type(suite := registry.suite(told.suite)).practice is Suite.practice:
         what = f"the suite {suite.name!r} makes no practice rows, and its samples never calibrate"
         raise UsageError(what, "a procedural suite (primer), or a file of rows", "type: file: rows.jsonl")
+    for given in draws(loaded):
+        registry.step(DRAW).check(given)
+
+
+def draws(loaded: Loaded) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `compress.draw` is told for the rows that are trained on, and for those held back from it."""
+    told = loaded.recipe.training
+    given: dict[str, Any] = {"seed": told.seed, **({"suite": told.suite} if told.suite else {})}
+    if told.file:
+        given |= {"file": str(loaded.file.absolute()), "file_sha256": file_sha256(loaded.file)}
+    return {**given, "rows": told.rows}, {**given, "rows": told.held, "skip": told.rows}
 
 
 def _weights(model: str, settings: Mapping[str, str]) -> tuple[Path | None, Mapping[str, Any]]:
@@ -119,7 +131,7 @@ def _weights(model: str, settings: Mapping[str, str]) -> tuple[Path | None, Mapp
     place = Path(candidate.base_place(model, settings))
     if (place / "config.json").is_file():
         return place, json.loads((place / "config.json").read_text(encoding="utf-8"))
-    return None, _of_hub(str(place))
+    return None, _of_hub(str(place), settings.get("revision"))
 
 
 def _foreseen(groups: tuple[Group, ...], folder: Path | None, config: Mapping[str, Any]) -> Iterator[Foreseen]:
@@ -133,13 +145,16 @@ def _foreseen(groups: tuple[Group, ...], folder: Path | None, config: Mapping[st
         yield Foreseen(group.label, config)
 
 
-def _of_hub(place: str) -> dict[str, Any]:
+def _of_hub(place: str, revision: str | None) -> dict[str, Any]:
     """Return the config of a model of the hub, as transformers finds it."""
     from transformers import AutoConfig
 
+    from harness.models.hf.loading import unreadable
+
+    if place.startswith(("/", "./", "../", "~")):
+        raise UsageError(f"no config.json in {place!r}", "a folder of a model as transformers saves it", "name another")
     try:
-        found: dict[str, Any] = AutoConfig.from_pretrained(place).to_dict()
+        found: dict[str, Any] = AutoConfig.from_pretrained(place, revision=revision).to_dict()
     except (OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [""])[0][:200]
-        raise HarnessError(f"no config of {place!r}: {reason}", "a model of the hub", "check its name") from error
+        raise unreadable(place, error) from error
     return found

@@ -65,9 +65,12 @@ class Draw(Step):
     seeded: ClassVar = True
 
     def check(self, parameters: Mapping[str, Any]) -> None:
-        """Validate; the source must have rows."""
+        """Validate; the source must have a row after those passed over."""
         given = validate(dict(parameters), Parameters, NAME)
-        _drawn(given.model_copy(update={"rows": 1}))
+        found, count = _drawn(given.model_copy(update={"rows": 1}))
+        if not found:
+            what = f"{NAME}: {given.file or given.suite!r} has {count} rows, and {given.skip} of them are passed over"
+            raise UsageError(what, "different rows beyond those", "name a larger file, or ask for fewer rows")
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
         """Return the rows wanted."""

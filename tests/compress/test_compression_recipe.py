@@ -82,6 +82,34 @@ def test_what_cannot_work_is_refused_before_work_starts(tmp_path: Path, changes:
     assert said in refused(tmp_path, **changes)
 
 
+ROW = '{"prompt": "Q: %d", "completion": "%d"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no rows"),
+        ("{not json}\n", "line 1"),
+        ('{"prompt": 7}\n', "line 1"),
+        ("".join(ROW % (n, n) for n in range(9)), "9 rows, and 20 of them are passed over"),
+        (ROW % (1, 1) * 90, "90 rows, and 20 of them are passed over"),
+    ],
+)
+def test_rows_that_do_not_suffice_are_refused_before_work_starts(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(text)
+    assert said in refused(tmp_path, training={"file": "rows.jsonl", "rows": 20, "held": 8})
+
+
+def test_rows_that_suffice(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("".join(ROW % (n, n) for n in range(30)))
+    loaded = load(write(tmp_path, training={"file": "rows.jsonl", "rows": 20, "held": 8}))
+    assert [one.label for one in soundness.check(loaded, "tiny", {})] == ["compress.gguf"]
+
+
+def test_a_folder_without_a_model_is_no_name_of_the_hub(tmp_path: Path) -> None:
+    assert "no config.json" in refused(tmp_path, model=f"hf:{tmp_path / 'nothing'}")
+
+
 @pytest.mark.parametrize("stages", [[{"a": []}], [{"a": 1, "b": 2}], [7], [{"a": {"share": 2, "steps": ["x"]}}], []])
 def test_stages_that_cannot_be_read(tmp_path: Path, stages: list[Any]) -> None:
     with pytest.raises(UsageError):

@@ -161,10 +161,10 @@ def _from_pretrained(transformers: Any, where: str, dtype: str, common: dict[str
         raise
     except ImportError as error:
         if error.name is None and "quantized" in str(error):
-            raise _unreadable(where, error) from error
+            raise unreadable(where, error) from error
         raise MissingPackage(error.name or "sentencepiece", f"the model {where!r}", "hf") from error
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError, ...
-        raise _unreadable(where, error) from error
+        raise unreadable(where, error) from error
     if missing := sorted(info["missing_keys"]):
         raise UsageError(
             f"the checkpoint {where!r} lacks {len(missing)} weights, the first: {missing[0]!r}",
@@ -174,7 +174,8 @@ def _from_pretrained(transformers: Any, where: str, dtype: str, common: dict[str
     return model, tokenizer
 
 
-def _unreadable(where: str, error: Exception) -> UsageError | InfrastructureError:
+def unreadable(where: str, error: Exception) -> UsageError | InfrastructureError:
+    """Return what to raise for what transformers raised: an unreachable hub may be there later, a bad model is bad."""
     reason = (str(error).strip().splitlines() or [""])[0][:300]
     what = f"cannot load {where!r}: {type(error).__name__}: {reason}"
     if any(word in str(error) for word in ("couldn't connect", "Max retries", "offline mode", "ConnectError")):
