@@ -24,16 +24,31 @@ WRONG = """
 SELECT r.run_id, r.suite, r.sample_id, s.mode FROM records r JOIN scores s ON s.key = r.score_key
 WHERE s.mode <> 'right' ORDER BY r.run_id DESC, r.suite, r.sample_id LIMIT 1
 """
+KINDS = """
+SELECT run_id AS run, suite, sample_id AS sample FROM (
+    SELECT r.run_id, r.suite, r.sample_id, c.kind, c.form FROM completions c
+    JOIN records r ON r.completion_keys[1] = c.key WHERE c.kind <> 'generate' OR c.form <> 'raw')
+QUALIFY row_number() OVER (PARTITION BY kind, form ORDER BY run_id DESC, suite, sample_id) = 1
+"""
+FAULT = """
+SELECT run_id AS run, suite, sample_id AS sample FROM records WHERE fault_boundary IS NOT NULL
+ORDER BY run_id, suite, sample_id LIMIT 1
+"""
 OTHERS = {
     "rounds": "SELECT loop, number AS round FROM rounds ORDER BY started_at DESC LIMIT 1",
     "gates": "SELECT gate_id AS gate FROM gates ORDER BY decided_at DESC LIMIT 1",
     "clusters": """SELECT m.run_id AS run, m.cause_id AS cause FROM members m WHERE m.cause_id <> ''
                    GROUP BY ALL ORDER BY count(*) DESC, 1, 2 LIMIT 1""",
+    "calibration": """SELECT run_id AS model, suite FROM records r
+                      SEMI JOIN (SELECT key FROM completions WHERE len(choice_logprobs) > 1) c
+                      ON c.key = r.completion_keys[-1] ORDER BY run_id DESC, suite LIMIT 1""",
     "frontier": "SELECT compression AS name FROM compressions LIMIT 1",
     "bench": "SELECT bench_id AS bench FROM bench_runs ORDER BY started_at DESC LIMIT 1",
     "review": "SELECT review AS session FROM reviews LIMIT 1",
 }
 """Page -> a state of it."""
+TABS = ("Trend", "Lineage", "Export")
+"""Of the page of causes, beside its first."""
 
 
 def states(database: Database) -> dict[str, Sequence[State]]:
@@ -44,13 +59,16 @@ def states(database: Database) -> dict[str, Sequence[State]]:
         found["compare"] += [both, both | {"suite": pair["suite"]}]
         found["leaderboard"] += [{"suite": pair["suite"]}]
         found["samples"] += [{"run": pair["after"], "suite": pair["suite"], "flip": pair["before"]}]
-        found["calibration"] += [{"model": pair["after"]}]
     for wrong in _rows(database, WRONG):
         own = {"run": wrong["run_id"], "suite": wrong["suite"]}
         found["samples"] += [own, own | {"sample": wrong["sample_id"]}, own | {"mode": wrong["mode"]}]
         found["samples"] += [own | {"text": "what is"}]
+    for query in (KINDS, FAULT):
+        found["samples"] += _rows(database, query)
     for name, query in OTHERS.items():
         found[name] += [{key: str(value) for key, value in row.items()} for row in _rows(database, query)]
+    found["clusters"] += [state | {"tab": tab} for state in found["clusters"][1:] for tab in TABS]
+    found["samples"] += [{"run": one["run"], "cluster": one["cause"]} for one in found["clusters"][1:2]]
     found["review"] += [state | {"show": "results"} for state in found["review"][1:]]
     return dict(found)
 
