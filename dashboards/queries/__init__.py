@@ -13,5 +13,5 @@ TABLES = "SELECT table_name FROM information_schema.tables"
 
 
 def has(ask: Ask, name: str) -> bool:
-    """Return whether the file has a table or view of that name: schemas from before it do not. All names in one access."""
+    """Return whether the file has a table or view of that name; schemas from before it do not. One access for all."""
     return name in {row["table_name"] for row in ask(TABLES, ())}
