@@ -14,6 +14,8 @@ from dashboards.app import modules
 from harness.store import Database, read
 
 State = Mapping[str, str]
+PARTS = ("Gain", "Causes", "Steps", "Training", "Lineage")
+"""Of a round."""
 PAIRS = """
 WITH held AS (SELECT run_id, suite, started_at FROM run_suites JOIN runs USING (run_id))
 SELECT a.run_id AS before, b.run_id AS after, a.suite FROM held a JOIN held b
@@ -69,6 +71,7 @@ def states(database: Database) -> dict[str, Sequence[State]]:
         found[name] += [{key: str(value) for key, value in row.items()} for row in _rows(database, query)]
     found["clusters"] += [state | {"tab": tab} for state in found["clusters"][1:] for tab in TABS]
     found["samples"] += [{"run": one["run"], "cluster": one["cause"]} for one in found["clusters"][1:2]]
+    found["rounds"] += [state | {"part": part} for state in found["rounds"][1:] for part in PARTS]
     found["review"] += [state | {"show": "results"} for state in found["review"][1:]]
     return dict(found)
 
