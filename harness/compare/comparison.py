@@ -21,9 +21,9 @@ from typing import Any
 
 from harness import stats
 from harness.compare.differences import allowed
-from harness.compare.pairs import SuitePairs, paired
+from harness.compare.pairs import SuitePairs, paired_sides, read_side
 from harness.errors import UsageError, nearest
-from harness.store import Database, read
+from harness.store import Database
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,11 @@ def compare(
     Raises:
         UsageError: the runs are not comparable, are the same, or share no suite; an unknown suite, metric or tag.
     """
-    sides = [read.run(database, named) for named in (reference, candidate)]
+    named = [read_side(database, run) for run in (reference, candidate)]
+    sides, has = zip(*named, strict=True)
     found = [
         replace(each, differences=allowed(each.differences, allow))
-        for each in paired(database, sides[0]["run_id"], sides[1]["run_id"], metrics, split, suites)
+        for each in paired_sides(database, named, metrics, split, suites)
     ]
     if unknown := sorted(set(metrics or {}) - {pairs.suite for pairs in found}):
         what = f"a metric is named for the suite {unknown[0]!r}, which is not compared"
@@ -129,7 +130,6 @@ def compare(
         known = {tag for pairs in found for each in pairs.tags for tag in each}
         raise UsageError(f"no sample has a tag {by!r}", nearest(by, known), "type: --by none")
     wholes = _adjusted([line_of(pairs.suite, pairs, alpha) for pairs in found], stats.holm, alpha)
-    has = [set(read.run_suites(database, run["run_id"])) for run in sides]
     return Comparison(
         reference=sides[0],
         candidate=sides[1],
@@ -137,8 +137,8 @@ def compare(
             _suite(pairs, whole, pairs.group_tag if by == "" else tags, alpha)
             for pairs, whole in zip(found, wholes, strict=True)
         ),
-        only_reference=tuple(sorted(has[0] - has[1])),
-        only_candidate=tuple(sorted(has[1] - has[0])),
+        only_reference=tuple(sorted(set(has[0]) - set(has[1]))),
+        only_candidate=tuple(sorted(set(has[1]) - set(has[0]))),
         alpha=alpha,
         split=split,
     )

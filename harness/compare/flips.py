@@ -3,7 +3,7 @@
     flips(database, suite, "base-1f..", "tuned-9c..", count=10)[0]
     ->  Flip(sample_id="9f..", name="anatomy/12", reference=Said(1.0, "right", "B"), candidate=Said(0.0, ..), ..)
 
-Where a sample was tried more than once, the attempts shown are those that differ most. Cost: one query a run.
+Where a sample was tried more than once, the attempts shown are those that differ most. Cost: one query.
 """
 
 from __future__ import annotations
@@ -43,18 +43,23 @@ class Flip:
     candidate: Said
 
 
-def flips(database: Database, pairs: SuitePairs, reference: str, candidate: str, count: int) -> list[Flip]:
-    """Return at most `count` flipped samples of a suite; `reference` and `candidate` are run ids."""
-    signs = pairs.signs
-    levels = [[level(point) or 0.0 for point in side] for side in (pairs.points_reference, pairs.points_candidate)]
-    places = [place for place, sign in enumerate(signs) if sign]
-    places.sort(key=lambda i: (signs[i], -abs(levels[1][i] - levels[0][i]), pairs.names[i], pairs.ids[i]))
-    kept = places[:count]
+def flips(
+    database: Database, pairs: SuitePairs, reference: str, candidate: str, count: int, first: int = 0
+) -> list[Flip]:
+    """Return at most `count` flipped samples of a suite from the `first` on; `reference`, `candidate`: run ids."""
+    kept = places(pairs)[first : first + count]
     if not kept:
         return []
-    ids = [pairs.ids[place] for place in kept]
-    said = [_said(database, run_id, pairs.suite, ids) for run_id in (reference, candidate)]
-    return [_flip(pairs, place, [side[pairs.ids[place]] for side in said]) for place in kept]
+    said = _said(database, (reference, candidate), pairs.suite, [pairs.ids[place] for place in kept])
+    return [_flip(pairs, place, [said[run, pairs.ids[place]] for run in (reference, candidate)]) for place in kept]
+
+
+def places(pairs: SuitePairs) -> list[int]:
+    """Return where among the pairs the flipped ones stand, in the order of `flips`."""
+    signs = pairs.signs
+    levels = [[level(point) or 0.0 for point in side] for side in (pairs.points_reference, pairs.points_candidate)]
+    flipped = [place for place, sign in enumerate(signs) if sign]
+    return sorted(flipped, key=lambda i: (signs[i], -abs(levels[1][i] - levels[0][i]), pairs.names[i], pairs.ids[i]))
 
 
 def _flip(pairs: SuitePairs, place: int, said: list[list[Mapping[str, Any]]]) -> Flip:
@@ -81,17 +86,20 @@ def _extreme(rows: list[Mapping[str, Any]], value: str, high: bool) -> Mapping[s
     return (max if high else min)(rows, key=lambda row: row["measures"][value])
 
 
-def _said(database: Database, run_id: str, suite: str, ids: list[str]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return sample id -> its scored attempts with mode, answer and the last completion's text."""
+def _said(
+    database: Database, runs: tuple[str, str], suite: str, ids: list[str]
+) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """Return (run, sample id) -> its scored attempts with mode, answer and the last completion's text."""
     rows = read.query(
         database,
-        "SELECT r.sample_id, r.attempt, sc.measures, sc.mode, sc.answer, a.text FROM records r"
+        "SELECT r.run_id, r.sample_id, r.attempt, sc.measures, sc.mode, sc.answer, a.text FROM records r"
         " JOIN scores sc ON sc.key = r.score_key AND sc.suite = ?"
         " LEFT JOIN completions a ON a.key = r.completion_keys[-1]"
-        " WHERE r.run_id = ? AND r.suite = ? AND list_contains(?, r.sample_id) ORDER BY r.sample_id, r.attempt",
-        [suite, run_id, suite, ids],
+        " WHERE r.run_id IN (?, ?) AND r.suite = ? AND list_contains(?, r.sample_id)"
+        " ORDER BY r.sample_id, r.attempt",
+        [suite, *runs, suite, ids],
     )
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row["sample_id"], []).append(row)
+        found.setdefault((row["run_id"], row["sample_id"]), []).append(row)
     return found

@@ -7,8 +7,8 @@ A pair is one sample (same id, same content and target) that has a score in both
 side is counted, never taken for a zero. Attempts at one sample are averaged. Where two runs are not comparable,
 `differences` says why; the pairs are made all the same, and whoever reads them decides.
 
-Cost: one query over the records of each run and a pass over its rows: two runs of 14,000 records are paired in less
-than a second on two busy cores (`tests/bench/bench_compare.py`).
+Cost: one query a suite over the records of both runs and a pass over its rows: two runs of 14,000 records are paired
+in less than a second on two busy cores (`tests/bench/bench_compare.py`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from harness.compare.values import Point, level, linearised, points
 from harness.errors import UsageError, nearest
 from harness.store import Database, read
 from harness.types import Metric
+
+Side = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
+"""A run (`read.run`), and what it wants of each of its suites (`read.run_suites`)."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,31 @@ def paired(
     Raises:
         UsageError: no suite in common, a suite that one of them lacks, an unknown metric, or one run of both.
     """
-    runs = [read.run(database, named) for named in (reference, candidate)]
+    sides = [read_side(database, named) for named in (reference, candidate)]
+    return paired_sides(database, sides, metrics, split, suites)
+
+
+def read_side(database: Database, named: str) -> Side:
+    """Return one side of a comparison.
+
+    Raises:
+        UsageError: no such run, or an ambiguous start of an id.
+    """
+    run = read.run(database, named)
+    return run, read.run_suites(database, run["run_id"])
+
+
+def paired_sides(
+    database: Database,
+    sides: Sequence[Side],
+    metrics: Mapping[str, str] | None = None,
+    split: str = "all",
+    suites: Sequence[str] | None = None,
+) -> list[SuitePairs]:
+    """Return what `paired` does, of two sides that are read already; raises as it does."""
+    runs, wanted = zip(*sides, strict=True)
     if runs[0]["run_id"] == runs[1]["run_id"]:
         raise UsageError(f"the same run twice, {runs[0]['run_id']!r}", "two runs", "type: harness list runs")
-    wanted = [read.run_suites(database, run["run_id"]) for run in runs]
     common = sorted(set(wanted[0]) & set(wanted[1])) if suites is None else list(dict.fromkeys(suites))
     for run, known in zip(runs, wanted, strict=True):
         if missing := [name for name in common if name not in known]:
@@ -121,7 +145,7 @@ def paired(
             again = f"type: harness eval {run['model']} --suite {missing[0]}"
             raise UsageError(what, nearest(missing[0], known), again)
     if not common:
-        what = f"runs {reference!r} and {candidate!r} have no suite in common"
+        what = " and ".join(repr(run["run_id"]) for run in runs) + " have no suite in common"
         raise UsageError(what, f"{sorted(wanted[0])} and {sorted(wanted[1])}", "type: harness list runs")
     chosen = metrics or {}
     return [_suite(database, runs, [w[name] for w in wanted], chosen.get(name, ""), split) for name in common]
@@ -145,17 +169,22 @@ def result_rows(database: Database, run_id: str, suite: str, split: str = "all")
 
     One row a sample and attempt: should a record lie there twice, one with a score, the latest, speaks.
     """
+    return _rows(database, (run_id,), suite, split)
+
+
+def _rows(database: Database, run_ids: Sequence[str], suite: str, split: str) -> list[dict[str, Any]]:
+    runs = ", ".join("?" for _ in run_ids)
     where = "" if split == "all" else " AND s.split = ?"
     return read.query(
         database,
-        "SELECT r.sample_id, r.sample_digest, s.name AS sample, s.origin, s.split, s.tags, r.attempt, sc.measures,"
-        " sc.mode, sc.answer, r.fault_boundary, r.fault_kind, r.completion_keys FROM records r"
+        "SELECT r.run_id, r.sample_id, r.sample_digest, s.name AS sample, s.origin, s.split, s.tags, r.attempt,"
+        " sc.measures, sc.mode, sc.answer, r.fault_boundary, r.fault_kind, r.completion_keys FROM records r"
         " LEFT JOIN samples s ON s.suite = r.suite AND s.digest = r.sample_digest"
         " LEFT JOIN scores sc ON sc.key = r.score_key AND sc.suite = ?"
-        f" WHERE r.run_id = ? AND r.suite = ?{where}"
-        " QUALIFY row_number() OVER (PARTITION BY r.sample_id, r.attempt"
+        f" WHERE r.run_id IN ({runs}) AND r.suite = ?{where}"
+        " QUALIFY row_number() OVER (PARTITION BY r.run_id, r.sample_id, r.attempt"
         " ORDER BY r.score_key IS NULL, r.recorded_at DESC) = 1 ORDER BY r.sample_id, r.attempt",
-        [suite, run_id, suite, *([] if split == "all" else [split])],
+        [suite, *run_ids, suite, *([] if split == "all" else [split])],
     )
 
 
@@ -168,31 +197,33 @@ def _suite(
     database: Database, runs: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], named: str, split: str
 ) -> SuitePairs:
     metric = declared_metric(wanted[1], named)
-    found = [result_rows(database, run["run_id"], wanted[1]["suite"], split) for run in runs]
+    ids = [run["run_id"] for run in runs]
+    mixed = _rows(database, ids, wanted[1]["suite"], split)
+    found = [[row for row in mixed if row["run_id"] == run_id] for run_id in ids]
     scored = [[row for row in rows if row["measures"] is not None] for rows in found]
     contents = [_contents(rows) for rows in scored]
     both = set(contents[0]) & set(contents[1])
     same = {sample_id for sample_id in both if contents[0][sample_id] == contents[1][sample_id]}
     each = [points(metric, [row for row in rows if row["sample_id"] in same]) for rows in scored]
-    ids = sorted(set(each[0]) & set(each[1]))
+    kept = sorted(set(each[0]) & set(each[1]))
     first = {row["sample_id"]: row for row in scored[1]}
-    tags = tuple(first[i]["tags"] or {} for i in ids)
-    sides = [[side[i] for i in ids] for side in each]
+    tags = tuple(first[i]["tags"] or {} for i in kept)
+    sides = [[side[i] for i in kept] for side in each]
     values = [linearised(metric, side, tags) for side in sides]
     if not all(values):  # a ratio with nothing below on one side
-        ids, tags, sides, values = [], (), [[], []], [[], []]
+        kept, tags, sides, values = [], (), [[], []], [[], []]
     return SuitePairs(
         suite=wanted[1]["suite"],
         metric=metric,
-        ids=tuple(ids),
-        names=tuple(first[i]["sample"] or i[:12] for i in ids),
-        origins=tuple(first[i]["origin"] or i for i in ids),
-        splits=tuple(first[i]["split"] or "" for i in ids),
+        ids=tuple(kept),
+        names=tuple(first[i]["sample"] or i[:12] for i in kept),
+        origins=tuple(first[i]["origin"] or i for i in kept),
+        splits=tuple(first[i]["split"] or "" for i in kept),
         tags=tags,
         reference=tuple(values[0]),
         candidate=tuple(values[1]),
-        unpaired_reference=len(contents[0]) - len(ids),
-        unpaired_candidate=len(contents[1]) - len(ids),
+        unpaired_reference=len(contents[0]) - len(kept),
+        unpaired_candidate=len(contents[1]) - len(kept),
         faults_reference=fault_counts(found[0]),
         faults_candidate=fault_counts(found[1]),
         differences=differences(runs, wanted),
