@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboards import words
 
-TEXTS = st.text(alphabet=st.sampled_from("ab +-@\n\t\u2028<"), max_size=40)
+TEXTS = st.text(alphabet=st.sampled_from("ab +-@\n\t\r\u2028\u202e\x1b\0<"), max_size=40)
 
 
 def test_differing_words_are_marked() -> None:
@@ -33,7 +33,14 @@ def test_every_line_is_marked_and_no_word_is_lost(left: str, right: str) -> None
     assert all(line[:2] in ("  ", "- ", "+ ") for line in lines)
     for text, mark in ((left, "-"), (right, "+")):
         kept = " ".join(line[2:] for line in lines if line[0] in (" ", mark))
-        assert kept.split() == text.split()
+        assert kept.split() == words.visible(text).split()
+
+
+def test_what_cannot_be_seen_is_shown() -> None:
+    assert words.visible("4\x1b[2J\0\x7f\r") == "4\u241b[2J\u2400\u2421\u240d"
+    assert words.visible("a\u202eb\u200b\U000e0041") == "a\u27e8U+202E\u27e9b\u27e8U+200B\u27e9\u27e8U+E0041\u27e9"
+    assert words.visible("a\tb\r\n\u05d0 \U0001f468\u200d\U0001f469") == "a\tb\n\u05d0 \U0001f468\u200d\U0001f469"
+    assert words.diff("x", "x\u202e") == "- x\n+ x\u27e8U+202E\u27e9"
 
 
 @given(TEXTS)
@@ -45,6 +52,8 @@ def test_long_texts_are_cut_and_it_is_said() -> None:
     long = " ".join(f"w{n}" for n in range(words.WORDS + 1))
     assert words.cut(long, "") and not words.cut("short", "short")
     assert f"w{words.WORDS}" not in words.diff(long, long)
+    one = "x" * (words.CHARACTERS + 1)
+    assert words.cut("", one) and len(words.diff(one, one)) == words.CHARACTERS + len("  ")
 
 
 def test_a_model_that_repeats_itself_is_told_from_another() -> None:
