@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import charts_gates
+from dashboards import charts_gates, names
 from dashboards.queries import Rows
 from dashboards.queries import bench as queries
 from dashboards.view import View
@@ -23,33 +23,55 @@ SHOWN = 50
 DRAWN = 12
 """Lines of the chart at most: more cannot be told apart."""
 RATES = {"generate": "generated", "prompt": "prompts read", "score": "choices scored"}
-WIDE = 36
-"""Characters of a model's name in the chart."""
 MIB = 2**20
 UNITS = ("tok/s", "ms", "MiB")
+SCALES = {"s": (1000.0, "ms"), "bytes": (1 / MIB, "MiB")}
+ORDERED = (
+    "machine",
+    "model",
+    "type",
+    "size",
+    "generate",
+    "prompt",
+    "score",
+    "first",
+    "memory",
+    "load",
+    "date",
+    "bench",
+)
+"""First words of the columns, in their order."""
 
 
 def show(view: View) -> None:
     """Show the benches that the filters leave."""
-    asked = st.columns([4, 2, 2, 1], vertical_alignment="bottom")
+    asked = st.columns([4, 2, 2], vertical_alignment="bottom")
     words = asked[0].text_input("Model or bench contains", key="model", bind="query-params")
     newest = asked[1].toggle("latest of each model", key="newest", bind="query-params")
     quiet = asked[2].toggle("quiet machine only", key="quiet", bind="query-params")
     total = queries.count(view.ask, words, quiet, newest)
-    pages = max(1, -(-total // SHOWN))
-    page = int(asked[3].number_input("Page", 1, pages, key="page", bind="query-params"))
     if not total:
         _nothing(queries.count(view.ask))
         return
+    pages, named = -(-total // SHOWN), view.param("page", "1")
+    page = min(pages, max(1, int(named[:6]) if named.isdecimal() else 1))
     benches = queries.page(view.ask, words, quiet, newest, SHOWN, (page - 1) * SHOWN)
     measures = queries.measures(view.ask, [row["bench_id"] for row in benches])
     if busy := sum(bool(row["busy"]) for row in benches):
         st.warning(f"{busy} of {len(benches)} benches here ran beside other work: a quiet machine is faster.")
     _rates(benches, measures)
-    _table(benches, measures)
-    if total > SHOWN:
-        st.caption(f"Page {page} of {pages}, {total} benches.")
+    _table(view, benches, measures)
+    if pages > 1:
+        _turn(view, page, pages, total)
     _one(view, benches, measures)
+
+
+def _turn(view: View, page: int, pages: int, total: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for label, to in (("Newer", page - 1), ("Older", page + 1)):
+            turned = partial(view.put, page=str(to) if to > 1 else None)
+            st.button(label, disabled=not 1 <= to <= pages, on_click=turned)
+        st.caption(f"page {page} of {pages}, {total} benches")
 
 
 def _nothing(others: int) -> None:
@@ -63,7 +85,7 @@ def _rates(benches: Rows, measures: Rows) -> None:
     there = [name for name in RATES if any(row["measure"] == name for row in measures)]
     if not there:
         return
-    chosen = st.selectbox("Rate", there, key="measure", bind="query-params")
+    chosen = st.selectbox("Rate", there, key="measure", bind="query-params", width=240)
     labels = _labels(benches[:DRAWN])
     rows = [
         {**row, "label": labels[row["bench_id"]]}
@@ -71,50 +93,50 @@ def _rates(benches: Rows, measures: Rows) -> None:
     ]  # fmt: skip
     if rows:
         st.altair_chart(charts_gates.rates(rows, f"tokens {RATES[chosen]} a second"), width="stretch")
+        st.caption("Bars: lowest to highest repeat. Hollow: measured on a busy machine.")
     if len(benches) > DRAWN:
         st.caption(f"Drawn: the newest {DRAWN} of the {len(benches)} benches of the table.")
 
 
 def _labels(benches: Rows) -> dict[str, str]:
-    """Return bench -> end of its model's name, quantisation and time; with its id where all of that is equal."""
+    """Return bench -> its model, quantisation and time; with its id where all of that is equal."""
     found: dict[str, str] = {}
     for row in benches:
-        model = str(row["model"])
-        short = model if len(model) <= WIDE else f"…{model[1 - WIDE :]}"
-        label = f"{short} {row['quantisation'] or ''} {row['started_at']:%m-%d %H:%M}"
+        parts = (names.model(row["model"]), row["quantisation"], f"{row['started_at']:%m-%d %H:%M}")
+        label = " · ".join(filter(None, parts))
         found[row["bench_id"]] = label if label not in found.values() else f"{label} {row['bench_id'][:6]}"
     return found
 
 
-def _table(benches: Rows, measures: Rows) -> None:
+def _table(view: View, benches: Rows, measures: Rows) -> None:
     """Show a row a bench; a click opens it below."""
     held: dict[str, Rows] = defaultdict(list)
     for row in measures:
         held[row["bench_id"]].append(row)
     rows = [_cells(bench, held[bench["bench_id"]]) for bench in benches]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    figures = {name: "%.0f" if name.endswith("tok/s") else "%.1f" for name in names if name.split()[-1] in UNITS}
+    there = {name for row in rows for name in row}
+    columns = sorted(there, key=lambda name: (ORDERED.index(name.split()[0]), name))
+    figures = {name: "%.0f" if name.endswith("tok/s") else "%.1f" for name in columns if name.split()[-1] in UNITS}
+    ids = [row["bench_id"] for row in benches]
+
+    def clicked() -> None:
+        places = st.session_state["bench-table"]["selection"]["rows"]
+        view.put(bench=ids[places[0]] if places and places[0] < len(ids) else None)
+
     st.dataframe(
-        rows, hide_index=True, on_select=partial(_clicked, [row["bench_id"] for row in benches]),
-        selection_mode="single-row", key="bench-table",
-        column_order=[name for name in names if name not in ("bench", "date")] + ["date", "bench"],
+        rows, hide_index=True, on_select=clicked, selection_mode="single-row", key="bench-table", placeholder="",
+        column_order=columns,
         column_config={name: st.column_config.NumberColumn(format=how) for name, how in figures.items()}
-        | {"date": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+        | {"date": st.column_config.DatetimeColumn(format="MM-DD HH:mm"),
            "model": st.column_config.TextColumn(width="medium")},
     )  # fmt: skip
-
-
-def _clicked(names: list[str]) -> None:
-    """Make the bench of the row that was clicked the chosen one."""
-    places = st.session_state["bench-table"]["selection"]["rows"]
-    st.session_state["bench-one"] = names[places[0]] if places else None
 
 
 def _cells(bench: dict[str, Any], measures: Rows) -> dict[str, Any]:
     size = bench["size_bytes"]
     found = {
-        "machine": "busy" if bench["busy"] else "quiet", "model": bench["model"], "type": bench["quantisation"],
-        "MiB": None if size is None else size / MIB,
+        "machine": "busy" if bench["busy"] else "quiet", "model": names.model(bench["model"]),
+        "type": bench["quantisation"], "size MiB": None if size is None else size / MIB,
     }  # fmt: skip
     for row in measures:
         if row["measure"] in RATES:
@@ -128,23 +150,29 @@ def _cells(bench: dict[str, Any], measures: Rows) -> dict[str, Any]:
 
 def _one(view: View, benches: Rows, measures: Rows) -> None:
     """Show all measurements of a bench and what it ran under."""
-    names, labels = [row["bench_id"] for row in benches], _labels(benches)
-    if "bench-one" not in st.session_state:
-        st.session_state["bench-one"] = view.param("bench")
-    if st.session_state["bench-one"] not in names:
-        st.session_state["bench-one"] = None
+    ids, labels, named = [row["bench_id"] for row in benches], _labels(benches), view.param("bench")
+    st.session_state["bench-one"] = named if named in ids else None
     chosen = st.selectbox(
-        "All measurements of", names, index=None, key="bench-one", format_func=labels.__getitem__,
-        placeholder="choose a bench, or a row above",
+        "All measurements of", ids, index=None, key="bench-one", format_func=labels.__getitem__,
+        placeholder="choose a bench, or the box of a row above",
+        on_change=lambda: view.put(bench=st.session_state["bench-one"]),
     )  # fmt: skip
-    view.put(bench=chosen)
     if not chosen:
         return
-    bench = benches[names.index(chosen)]
+    bench = benches[ids.index(chosen)]
+    st.text(bench["model"])
     for note in bench["notes"] or []:
         st.text(note)
-    st.dataframe([_measure(row) for row in measures if row["bench_id"] == chosen], hide_index=True)
-    st.caption("Median, lowest and highest of the repeats. Share: of llama.cpp's own rate on the same batches.")
+    shares = dict.fromkeys(("of llama.cpp", "of its CPU"), st.column_config.NumberColumn(format="percent"))
+    figures = dict.fromkeys(("median", "low", "high"), st.column_config.NumberColumn(format="%.5g"))
+    st.dataframe(
+        [_measure(row) for row in measures if row["bench_id"] == chosen], hide_index=True, placeholder="",
+        column_config={**figures, **shares, "note": st.column_config.TextColumn(width="medium")},
+    )  # fmt: skip
+    st.caption(
+        "Median, lowest and highest of the repeats. Of llama.cpp: the rate as a share of llama.cpp's own on the same"
+        " batches; of its CPU: the same in CPU seconds, which a busy machine bends less."
+    )
     view.link("Scores of this model", "leaderboard", model=bench["model"])
     with st.expander("Engine, settings, machine, model"):
         told = {name: json.loads(text) for name, text in queries.conditions(view.ask, chosen).items() if text}
@@ -152,7 +180,12 @@ def _one(view: View, benches: Rows, measures: Rows) -> None:
 
 
 def _measure(row: dict[str, Any]) -> dict[str, Any]:
-    names = ("measure", "width", "prompt_tokens", "tokens", "median", "low", "high", "unit", "repeats")
-    shown = {name: row[name] for name in names}
-    shares = {"share": row["raw_share"], "share, CPU": row["cpu_share"]}
-    return {**shown, **shares, "layout": row["layout"], "note": row["note"]}
+    scale, unit = SCALES.get(row["unit"], (1.0, row["unit"]))
+    figures = {name: row[name] * scale for name in ("median", "low", "high")}
+    told = {name: row[name] for name in ("measure", "width")}
+    asked = {"prompt tokens": row["prompt_tokens"] or None, "tokens": row["tokens"] or None}
+    shares = {"of llama.cpp": row["raw_share"], "of its CPU": row["cpu_share"]}
+    return {
+        **told, **figures, "unit": unit, "repeats": row["repeats"], **shares, **asked, "note": row["note"],
+        "layout": row["layout"],
+    }  # fmt: skip

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from dashboards import charts_gates
+from dashboards import charts_gates, names
 from dashboards.queries import Rows
 from dashboards.queries import calibration as queries
 from dashboards.view import View
@@ -27,6 +28,7 @@ SIDE = 0.025
 OTHERS = 12
 """Runs beside which one is shown, at most."""
 Confidences = list[tuple[float, bool]]
+Columns = Sequence[DeltaGenerator]
 
 
 def show(view: View) -> None:
@@ -35,11 +37,10 @@ def show(view: View) -> None:
     if not runs:
         st.info("No answer with choices yet. Type: harness eval MODEL --suite primer:choices")
         return
-    run = _choose(view, runs)
-    if run is None:
-        return
+    asked = st.columns([6, 3, 2, 2])
+    run = _choose(view, runs, asked)
     scaling, found = run["scaling"], queries.answers(view.ask, run["run_id"], run["suite"])
-    split, bins = _how(view, run, found)
+    split, bins = _how(view, run, found, asked)
     held = _held(found, scaling, split)
     if not held[BEFORE]:
         st.warning(f"Nothing of {len(found)} answers is left: none is of the split {split!r}.")
@@ -47,47 +48,56 @@ def show(view: View) -> None:
     _explain(scaling, split)
     series = {name: reliability(each, bins) for name, each in held.items()}
     left, right = st.columns([3, 2])
-    left.altair_chart(charts_gates.reliability(series), width="stretch")
+    with left:
+        st.altair_chart(charts_gates.reliability(series), width="stretch")
+        for name in series:
+            st.altair_chart(charts_gates.confidences(series, name), width="stretch")
     with right:
         st.dataframe([_cells(name, each, bins) for name, each in held.items()], hide_index=True, column_config=_FIGURES)
-        st.altair_chart(charts_gates.confidences(series), width="stretch")
+        st.caption("ECE: expected calibration error, with a 95% interval that allows for the noise of the bins.")
+        view.link("Samples of this run", "samples", run=run["run_id"], suite=run["suite"])
+        view.link("Verdicts on this run", "gates", words=run["run_id"])
     _others(view, [each for each in runs if each["suite"] == run["suite"]], split, bins)
-    view.link("Samples of this run", "samples", run=run["run_id"], suite=run["suite"])
-    view.link("Verdicts on this run", "gates", words=run["run_id"])
 
 
-def _choose(view: View, runs: Rows) -> dict[str, Any] | None:
-    """Return the run and suite that address and person want; None, and said, where the address names none."""
+def _choose(view: View, runs: Rows, asked: Columns) -> dict[str, Any]:
+    """Return the run and suite that the address names, else the newest; the widgets follow it, and write it."""
     model, suite = view.param("model"), view.param("suite")
     named = [row for row in runs if model in ("", *(row[key] for key in ("run_id", "name", "model", "model_digest")))]
     if not named:
         st.warning("No answers with choices of the model that the address names; all others are shown.")
         st.text(model)
         named = runs
-    start = next((row for row in named if row["suite"] == suite), named[0])
-    asked = st.columns([3, 2])
-    names = list(dict.fromkeys(row["run_id"] for row in runs))
-    label = {row["run_id"]: f"{row['run_id']}  {row['name'] or ''}  {row['model']}"[:90] for row in runs}
-    at = names.index(start["run_id"])
-    picked = asked[0].selectbox("Run", names, index=at, format_func=label.__getitem__, key="calibration-run")
-    suites = [row["suite"] for row in runs if row["run_id"] == picked]
-    wanted = start["suite"] if start["suite"] in suites else suites[0]
-    chosen = asked[1].selectbox("Suite", suites, index=suites.index(wanted), key=f"calibration-suite-{picked}")
-    view.put(model=picked, suite=chosen)
-    return next((row for row in runs if (row["run_id"], row["suite"]) == (picked, chosen)), None)
+    run = next((row for row in named if row["suite"] == suite), named[0])
+    ids = list(dict.fromkeys(row["run_id"] for row in runs))
+    label = {row["run_id"]: "   ".join(filter(None, (row["run_id"], row["name"], names.model(row["model"]))))
+             for row in runs}  # fmt: skip
+    suites = [row["suite"] for row in runs if row["run_id"] == run["run_id"]]
+    st.session_state["calibration-run"], st.session_state["calibration-suite"] = run["run_id"], run["suite"]
+
+    def chosen() -> None:
+        state = st.session_state
+        view.put(model=state["calibration-run"], suite=state["calibration-suite"])
+
+    asked[0].selectbox("Run", ids, format_func=label.__getitem__, key="calibration-run", on_change=chosen,
+                       help=names.plain(run["model"]))  # fmt: skip
+    asked[1].selectbox("Suite", suites, key="calibration-suite", on_change=chosen)
+    return run
 
 
-def _how(view: View, run: Mapping[str, Any], found: Rows) -> tuple[str, int]:
+def _how(view: View, run: Mapping[str, Any], found: Rows, asked: Columns) -> tuple[str, int]:
     """Return split and number of bins. A model calibrated on dev is shown on test, unless somebody asks otherwise."""
-    asked = st.columns([3, 2])
     there = {row["split"] for row in found}
     first = "test" if run["scaling"] and "test" in there else "all"
-    split = view.param("split", first)
-    place = queries.SPLITS.index(split if split in queries.SPLITS else first)
-    chosen = asked[0].selectbox("Split", queries.SPLITS, index=place, key=f"calibration-split-{run['run_id']}")
-    many = asked[1].selectbox("Bins", BINS, index=BINS.index(DEFAULT), key="bins", bind="query-params")
-    view.put(split=chosen if chosen != first else None)
-    return chosen, many
+    named = view.param("split")
+    st.session_state["calibration-split"] = named if named in queries.SPLITS else first
+
+    def chosen() -> None:
+        view.put(split=st.session_state["calibration-split"])
+
+    split = asked[2].selectbox("Split", queries.SPLITS, key="calibration-split", on_change=chosen)
+    bins = asked[3].selectbox("Bins", BINS, index=BINS.index(DEFAULT), key="bins", bind="query-params")
+    return split, bins
 
 
 def _held(found: Sequence[Mapping[str, Any]], scaling: Scaling | None, split: str) -> dict[str, Confidences]:
@@ -112,21 +122,21 @@ _FIGURES = {
 def _cells(name: str, held: Confidences, bins: int) -> dict[str, Any]:
     found = estimate(held, bins, 1.0, SIDE)
     return {
-        "probabilities": name, "ECE": found.value, "low": found.low, "high": found.high, "n": found.n,
+        "probabilities": name, "ECE": found.value, "low": found.low, "high": found.high,
         "right": sum(right for _, right in held) / found.n, "mean confidence": sum(sure for sure, _ in held) / found.n,
+        "n": found.n,
     }  # fmt: skip
 
 
 def _others(view: View, runs: Rows, split: str, bins: int) -> None:
-    st.caption("ECE: expected calibration error, with a 95% interval that allows for the noise of the bins.")
-    if len(runs) < 2 or not st.toggle("beside other runs of this suite"):
+    if len(runs) < 2 or not st.toggle("Beside other runs of this suite", key="beside", bind="query-params"):
         return
     rows = []
     for run in runs[:OTHERS]:
         found = queries.answers(view.ask, run["run_id"], run["suite"])
         name, held = list(_held(found, run["scaling"], split).items())[-1]
         if held:
-            rows.append({"run": run["run_id"], "model": run["model"], **_cells(name, held, bins)})
+            rows.append({"run": run["run_id"], "model": names.model(run["model"]), **_cells(name, held, bins)})
     st.dataframe(sorted(rows, key=lambda row: row["ECE"]), hide_index=True, column_config=_FIGURES)
     if len(runs) > OTHERS:
         st.caption(f"The newest {OTHERS} of {len(runs)} runs.")

@@ -6,12 +6,13 @@ The address holds the state: `gate` opens one verdict, `outcome`, `words` and `p
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 import streamlit as st
 
-from dashboards import charts_gates
+from dashboards import charts_gates, names
 from dashboards.queries import Rows
 from dashboards.queries import gates as queries
 from dashboards.view import View
@@ -28,42 +29,52 @@ SHOWN = 50
 SIGNS = {"PASS": "✓ PASS", "FAIL": "✗ FAIL", "INCONCLUSIVE": "? INCONCLUSIVE", "ERROR": "! ERROR"}
 BOXES = {"PASS": st.success, "FAIL": st.error, "INCONCLUSIVE": st.warning, "ERROR": st.error}
 FIGURE = st.column_config.NumberColumn(format="%.4g")
+NOTES = st.column_config.TextColumn(width="large")
 
 
 def show(view: View) -> None:
     """Show one verdict where the address names one, else the list."""
     if named := view.param("gate"):
-        if st.button("All verdicts", icon=":material/arrow_back:"):
-            view.put(gate=None)
-            st.rerun()
+        st.button("All verdicts", icon=":material/arrow_back:", on_click=partial(view.put, gate=None))
         _one(view, named)
     else:
         _list(view)
 
 
 def _list(view: View) -> None:
-    asked = st.columns([2, 4, 1])
-    options = [ALL, *queries.OUTCOMES]
-    named = view.param("outcome")
-    at = options.index(named) if named in options else 0
-    chosen = asked[0].selectbox("Outcome", options, index=at, key="gates-outcome")
-    words = asked[1].text_input("Model, run, policy or loop contains", view.param("words"), key="gates-words")
+    outcome, words = _filters(view)
     counts = queries.counts(view.ask, words)
-    total = sum(counts.values()) if chosen == ALL else counts[chosen]
-    pages = max(1, -(-total // SHOWN))
-    asked_page = view.param("page", "1")
-    start = min(pages, max(1, int(asked_page[:6]) if asked_page.isdecimal() else 1))
-    page = int(asked[2].number_input("Page", 1, pages, start, key="gates-page"))
-    outcome = "" if chosen == ALL else chosen
-    view.put(outcome=outcome, words=words, page=str(page) if page > 1 else None)
+    total = counts[outcome] if outcome else sum(counts.values())
     if not total:
         _nothing(sum(queries.counts(view.ask).values()))
         return
+    pages, asked = -(-total // SHOWN), view.param("page", "1")
+    page = min(pages, max(1, int(asked[:6]) if asked.isdecimal() else 1))
     rows = queries.page(view.ask, outcome, words, SHOWN, (page - 1) * SHOWN)
-    st.caption(" · ".join(f"{SIGNS[name]} {count}" for name, count in counts.items()) + f" · page {page} of {pages}")
-    if picked := _pick(rows):
-        view.put(gate=picked)
-        st.rerun()
+    st.caption(" · ".join(f"{SIGNS[name]} {count}" for name, count in counts.items() if count))
+    _table(view, rows)
+    if pages > 1:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for label, to in (("Newer", page - 1), ("Older", page + 1)):
+                turned = partial(view.put, page=str(to) if to > 1 else None)
+                st.button(label, disabled=not 1 <= to <= pages, on_click=turned)
+            st.caption(f"page {page} of {pages}, {total} verdicts")
+
+
+def _filters(view: View) -> tuple[str, str]:
+    """Return outcome and words. The address is what holds: widgets follow it, so that going back goes back."""
+    options, (left, right) = [ALL, *queries.OUTCOMES], st.columns([1, 3])
+    named = view.param("outcome")
+    st.session_state["gates-outcome"] = named if named in options else ALL
+    st.session_state["gates-words"] = view.param("words")
+
+    def chosen() -> None:
+        outcome = st.session_state["gates-outcome"]
+        view.put(outcome=None if outcome == ALL else outcome, words=st.session_state["gates-words"], page=None)
+
+    outcome = left.selectbox("Outcome", options, key="gates-outcome", on_change=chosen)
+    words = right.text_input("Model, run, policy or loop contains", key="gates-words", on_change=chosen)
+    return "" if outcome == ALL else outcome, words
 
 
 def _nothing(others: int) -> None:
@@ -73,26 +84,33 @@ def _nothing(others: int) -> None:
         st.info("No verdict yet. Type: harness gate MODEL --policy gates.yaml")
 
 
-def _pick(rows: Rows) -> str:
-    """Show the list; return the gate that a person chose, empty without one."""
-    made = st.dataframe(
-        [_cells(row) for row in rows], hide_index=True, key="gates-table", on_select="rerun",
+def _table(view: View, rows: Rows) -> None:
+    """Show the list; a click on a row, or a choice below it, opens a verdict."""
+    ids = [str(row["gate_id"]) for row in rows]
+    label = {row["gate_id"]: f"{row['decided_at']:%Y-%m-%d %H:%M}  {SIGNS[row['outcome']]}  {row['candidate']}"
+             for row in rows}  # fmt: skip
+
+    def clicked() -> None:
+        places = st.session_state["gates-table"]["selection"]["rows"]
+        view.put(gate=ids[places[0]] if places and places[0] < len(ids) else None)
+
+    st.dataframe(
+        [_cells(row) for row in rows], hide_index=True, key="gates-table", on_select=clicked, placeholder="",
         selection_mode="single-row",
         column_config={"decided": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-                       "note": st.column_config.TextColumn(width="large")},
+                       "note": st.column_config.TextColumn(width="medium")},
     )  # fmt: skip
-    names = [row["gate_id"] for row in rows]
-    chosen = st.selectbox("Open a verdict", names, index=None, placeholder="or click a row", key="gates-one")
-    places = [at for at in made["selection"]["rows"] if at < len(names)]
-    return str(chosen or (names[places[0]] if places else ""))
+    st.selectbox(
+        "Open a verdict", ids, index=None, placeholder="or click the box of a row", key="gates-one",
+        format_func=label.__getitem__, on_change=lambda: view.put(gate=st.session_state["gates-one"]),
+    )  # fmt: skip
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "outcome": SIGNS[row["outcome"]], "decided": row["decided_at"], "candidate": row["candidate"],
-        "reference": row["reference"], "kept": f"{row['kept']} of {row['checks']}",
-        "policy": PurePath(row["policy"] or "").name, "loop": row["loop"],
-        "split": "sealed test" if row["sealed"] else row["split"], "note": row["note"], "gate": row["gate_id"],
+        "reference": row["reference"], "kept": f"{row['kept']} of {row['checks']}", "loop": row["loop"],
+        "policy": PurePath(row["policy"] or "").name, "note": row["note"], "gate": row["gate_id"],
     }  # fmt: skip
 
 
@@ -104,52 +122,51 @@ def _one(view: View, named: str) -> None:
         st.text(f"{error.what}: {error.expected}")
         return
     BOXES[verdict.outcome](f"**{SIGNS[verdict.outcome]}**, exit code {row['exit_code']}. {SAID[verdict.outcome]}")
-    told = {
-        "candidate": verdict.candidate, "model": row["model"], "reference": verdict.baseline or "none",
-        "loop": row["loop"] or "none, a person asked", "note": verdict.note,
-    }  # fmt: skip
-    st.code("\n".join(f"{name:<9} {value}" for name, value in told.items()), language=None, wrap_lines=True)
+    found = shown(verdict)
+    why = [
+        f"{SIGNS[check.outcome]}  {place(check)}, {check.rule}: {check.note or 'no note'}"
+        for check in found if check.outcome != "PASS" and check.rule != "verdict"
+    ]  # fmt: skip
+    st.text("\n".join([verdict.note, *why]))
     _figures(row, verdict)
-    _checks(verdict)
     _links(view, row, verdict)
-    held, text = json.dumps(document(verdict, row), indent=1), row["policy_text"] or ""
-    st.download_button("Download JSON", held, f"{verdict.id}.json", "application/json", icon=":material/download:")
-    with st.expander("Policy"):
-        st.code(f"{row['policy']}\ndigest {row['policy_digest']}", language=None, wrap_lines=True)
-        st.code(text or "# the text was not stored", language="yaml", wrap_lines=True)
+    _checks(found)
+    _history(view, row)
+    _sources(row, verdict)
 
 
 def _figures(row: dict[str, Any], verdict: Verdict) -> None:
     passed = sum(check.outcome == "PASS" for check in verdict.checks)
     facts = {
+        "candidate": verdict.candidate, "reference": verdict.baseline or "none",
+        "model": names.model(row["model"] or "unknown"), "loop": row["loop"] or "none, a person asked",
+        "policy": PurePath(row["policy"] or "not stored").name,
         "checks kept": f"{passed} of {len(verdict.checks)}",
-        "alpha, one-sided": "-" if row["alpha"] is None else f"{row['alpha']:.4g}",
+        "decided": f"{row['decided_at']:%Y-%m-%d %H:%M}", "gate": verdict.id,
         "samples": "test, sealed" if row["sealed"] else str(row["split"]),
-        "way": str(row["way"]),
-        "decided": f"{row['decided_at']:%Y-%m-%d %H:%M}",
-    }
-    for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-        column.caption(name)
-        column.text(value)
+        "alpha, one-sided": f"{row['way']}" + ("" if row["alpha"] is None else f", {row['alpha']:.4g}"),
+    }  # fmt: skip
+    told = list(facts.items())
+    for line in (told[:5], told[5:]):
+        for column, (name, value) in zip(st.columns(5), line, strict=True):
+            column.caption(name, help=names.plain(str(row["model"])) if name == "model" else None)
+            column.text(value)
 
 
-def _checks(verdict: Verdict) -> None:
-    found = shown(verdict)
+def _checks(found: list[Check]) -> None:
     if not found:
         st.info("The gate ended before a check was made.")
         return
     st.subheader("Checks, worst first")
     st.dataframe(
-        [_check_cells(check) for check in found], hide_index=True,
+        [_check_cells(check) for check in found], hide_index=True, placeholder="",
         column_config=dict.fromkeys(("observed", "threshold", "low", "high", "p", "p (Holm)"), FIGURE)
-        | {"note": st.column_config.TextColumn(width="large")},
+        | {"note": NOTES},
     )  # fmt: skip
     st.caption("Interval: low to high. p: one-sided, of “the promise holds”. Needed: samples that would settle it.")
-    for check in found:
-        if check.outcome != "PASS":
-            st.text(f"{SIGNS[check.outcome]}  {place(check)}, {check.rule}: {check.note or 'no note'}")
     if (chart := charts_gates.checks(found)) is not None:
         st.altair_chart(chart)
+        st.caption("Point: observed. Bar: its interval. Grey tick: the threshold.")
     with st.expander("Every number of every check"):
         numbers = [
             {"suite": place(check), "rule": check.rule, "number": name, "value": value}
@@ -164,9 +181,38 @@ def _check_cells(check: Check) -> dict[str, Any]:
     return {
         "outcome": sign if check.required else f"{sign} (not required)", "suite": place(check), "rule": check.rule,
         "observed": check.observed, "threshold": check.bound, "low": check.low, "high": check.high,
-        "n": numbers.get("n", numbers.get("wanted")), "p": numbers.get("p"), "p (Holm)": numbers.get("p_holm"),
-        "needed": numbers.get("needed"), "note": check.note,
+        "n": numbers.get("n", numbers.get("wanted")), "needed": numbers.get("needed"), "p": numbers.get("p"),
+        "p (Holm)": numbers.get("p_holm"), "note": check.note,
     }  # fmt: skip
+
+
+def _history(view: View, row: dict[str, Any]) -> None:
+    """Show what was said before and after, of the same loop or model; a click opens another verdict."""
+    rows = queries.history(view.ask, row)
+    if len({each["gate"] for each in rows}) < 2:
+        return
+    st.subheader("Before and after")
+    st.caption(
+        f"The latest verdicts of the same {'loop' if row['loop'] else 'model'}; a click on a point opens its own."
+    )
+    key = f"gates-history-{row['gate_id']}"
+
+    def clicked() -> None:
+        if points := st.session_state[key]["selection"]["verdict"]:
+            view.put(gate=points[0]["gate"])
+
+    st.altair_chart(charts_gates.history(rows, row["gate_id"]), width="content", key=key, on_select=clicked)
+    view.link("All of them", "gates", words=row["loop"] or row["model"] or "")
+
+
+def _sources(row: dict[str, Any], verdict: Verdict) -> None:
+    with st.expander("Policy"):
+        st.code(f"{row['policy']}\ndigest {row['policy_digest']}", language=None, wrap_lines=True)
+        st.code(row["policy_text"] or "# the text was not stored", language="yaml", wrap_lines=True)
+    held = json.dumps(document(verdict, row), indent=1)
+    with st.expander("Machine JSON"):
+        st.download_button("Download", held, f"{verdict.id}.json", "application/json", icon=":material/download:")
+        st.code(held, language="json", wrap_lines=True, height=360)
 
 
 def _links(view: View, row: dict[str, Any], verdict: Verdict) -> None:
@@ -175,6 +221,6 @@ def _links(view: View, row: dict[str, Any], verdict: Verdict) -> None:
         view.link("Why it fails", "clusters", run=verdict.candidate)
         if verdict.baseline and verdict.baseline != verdict.candidate:
             view.link("Compare with the reference", "compare", a=verdict.baseline, b=verdict.candidate)
-        if any(check.rule == "calibration" for check in verdict.checks):
-            view.link("Reliability diagram", "calibration", model=verdict.candidate)
+        for check in [check for check in verdict.checks if check.rule == "calibration"][:1]:
+            view.link("Reliability diagram", "calibration", model=verdict.candidate, suite=check.suite)
         view.link("Speeds", "bench", model=row["model_digest"] or row["model"] or "")

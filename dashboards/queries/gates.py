@@ -2,6 +2,7 @@
 
     page(ask, outcome="FAIL", limit=50)[0]  -> {"gate_id": "gate-2f9a36b57b", "outcome": "FAIL", "kept": 4, ..}
     verdict(ask, "gate-2f9a")               -> (row of `gates`, Verdict("FAIL", (Check(..), ..), ..))
+    history(ask, row)[0]                    -> {"number": 1, "gate": .., "what": "mmlu, regression", ..}
 
 Cost: milliseconds; checks are read for the verdicts of one page only. A file from before gates has none.
 """
@@ -32,6 +33,24 @@ FROM shown LEFT JOIN checks c USING (gate_id) GROUP BY ALL ORDER BY decided_at D
 NAMES = "SELECT gate_id FROM gates ORDER BY decided_at DESC, rowid DESC"
 ONE = "SELECT * FROM gates WHERE gate_id = ?"
 CHECKS = "SELECT * FROM checks WHERE gate_id = ? ORDER BY place"
+HISTORY = """
+WITH near AS (
+  SELECT gate_id, decided_at, outcome, candidate, rowid AS place FROM gates
+  WHERE CASE WHEN ?::VARCHAR IS NULL THEN loop IS NULL AND model IS NOT DISTINCT FROM ? ELSE loop = ? END
+  ORDER BY decided_at DESC, rowid DESC LIMIT ?
+), shown AS (
+  SELECT *, row_number() OVER (ORDER BY decided_at, place) AS number FROM near
+), said AS (
+  SELECT gate_id, 'verdict' AS what, outcome, -1 AS line FROM shown
+  UNION ALL
+  SELECT gate_id, coalesce(nullif(c.suite, ''), 'run') || ', ' || c.rule, c.outcome, c.place
+  FROM checks c SEMI JOIN shown USING (gate_id)
+)
+SELECT number, gate_id AS gate, strftime(decided_at, '%Y-%m-%d %H:%M') AS decided, candidate, what, said.outcome
+FROM shown JOIN said USING (gate_id) ORDER BY line, what, number
+"""
+REMEMBERED = 24
+"""Verdicts of a history at most: a column each."""
 
 
 def counts(ask: Ask, words: str = "") -> dict[str, int]:
@@ -60,6 +79,14 @@ def verdict(ask: Ask, gate_id: str) -> tuple[dict[str, Any], Verdict]:
     row = ask(ONE, [named])[0]
     checks = tuple(_check(each) for each in ask(CHECKS, [named]))
     return row, Verdict(row["outcome"], checks, row["candidate"], row["reference"], named, row["note"] or "")
+
+
+def history(ask: Ask, row: Mapping[str, Any], limit: int = REMEMBERED) -> Rows:
+    """Return a row a check, and one a verdict, of the latest verdicts of the loop of `row` (of `gates`), or its model.
+
+    `number` 1 is the oldest; the verdict as a whole is `what` = verdict.
+    """
+    return ask(HISTORY, [row["loop"], row["model"], row["loop"], limit])
 
 
 def _check(row: Mapping[str, Any]) -> Check:

@@ -80,7 +80,7 @@ def test_a_scaled_run_is_shown_before_and_after_on_test(database: Database) -> N
     assert list(table["probabilities"]) == ["as it stands", "Platt scaling 0.5 x +0.2"]
     assert table["n"].nunique() == 1 and 0 < table["n"][0] < 40
     assert all(table["low"] <= table["ECE"]) and all(table["ECE"] <= table["high"])
-    shown.selectbox(key="calibration-split-scaled-1").set_value("all").run()
+    shown.selectbox(key="calibration-split").set_value("all").run()
     assert shown.dataframe[0].value["n"][0] == 40 and shown.query_params["split"] == "all"
 
 
@@ -98,7 +98,7 @@ def test_benches_are_listed_marked_and_filtered(database: Database) -> None:
     shown = gates_world.opened("bench", database)
     table = shown.dataframe[0].value
     assert list(table["machine"]) == ["busy", "quiet"] and "1 of 2 benches" in shown.warning[0].value
-    names = ["generate x1 tok/s", "generate x4 tok/s", "memory MiB", "first token ms", "MiB"]
+    names = ["generate x1 tok/s", "generate x4 tok/s", "memory MiB", "first token ms", "size MiB"]
     assert list(table[names].iloc[0]) == [11, 44, 1024, 250, 310]
     shown.toggle(key="quiet").set_value(True).run()
     assert list(shown.dataframe[0].value["bench"]) == ["b0"] and not shown.warning

@@ -81,7 +81,11 @@ def test_charts_are_drawn(ask: Ask, tmp_path: Path) -> None:
     held = calibration.confidences(calibration.answers(ask, "plain-1", "mmlu"), Scaling())
     series = {"as it stands": reliability(held, 10)}
     rates = [{**row, "label": row["bench_id"]} for row in bench.measures(ask, ["b0", "b1"])]
-    drawn = (checks, charts_gates.reliability(series), charts_gates.confidences(series), charts_gates.rates(rates, "x"))
+    row, _ = gates.verdict(ask, gates.page(ask)[0]["gate_id"])
+    drawn = (
+        checks, charts_gates.reliability(series), charts_gates.confidences(series, "as it stands"),
+        charts_gates.rates(rates, "x"), charts_gates.history(gates.history(ask, row), row["gate_id"]),
+    )  # fmt: skip
     for number, chart in enumerate(drawn):
         chart.save(tmp_path / f"{number}.svg")
         assert "<svg" in (tmp_path / f"{number}.svg").read_text()
