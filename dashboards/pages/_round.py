@@ -1,9 +1,8 @@
-"""One round of a loop: what decided it, causes, steps and costs, trainings, the graph from failure to score."""
+"""One round of a loop in its parts: what decided it, what it gained, causes, steps; the rest in `_round_made`."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,34 +10,32 @@ from typing import Any
 import streamlit as st
 
 from dashboards import charts_rounds
-from dashboards.queries import lineage, rounds, sealed
+from dashboards.pages import _round_made
+from dashboards.queries import rounds
 from dashboards.view import View
-from harness.cli import curves
+from harness.compare import Comparison, compare
 from harness.errors import HarnessError
 from harness.store import Database
 
-LIVE_S = 5
-BROKEN = 20
-"""Values that are not finite and are marked in a chart, the first."""
+PARTS = ("Decision", "Gain", "Causes", "Steps", "Training", "Lineage")
 RUNS = (("run_before", "before"), ("run_after", "after"))
+SIGNED = st.column_config.NumberColumn(format="%+.4f")
+SECONDS = st.column_config.NumberColumn(format="%.1f")
+WIDE = 40
+"""Lines of a forest at most, those with the largest difference."""
 
 
 def show(view: View, row: dict[str, Any]) -> None:
-    """Show a round as far as it has come."""
+    """Show a round as far as it has come; a part is made when it is opened."""
     st.subheader(f"Round {row['number']}: {_said(row)}")
     if row["why"]:
         st.text(row["why"])
-    st.code(f"harness why {row['loop']}/{row['number']}", language=None)
     _links(view, row)
-    left, right = st.columns(2)
-    with left:
-        _decision(row)
-    with right:
-        _causes(view, row)
-    _steps(view, row)
-    # A training that runs draws its curves anew; what is over stays as it is.
-    st.fragment(_curves, run_every=LIVE_S if row["accepted"] is None else None)(view, row)
-    _graph(view, row)
+    shown = (_decision, _gain, _causes, _steps, _round_made.curves_of, _round_made.graph)
+    for tab, part in zip(st.tabs(PARTS, key="part", on_change="rerun", bind="query-params"), shown, strict=True):
+        if tab.open:
+            with tab:
+                part(view, row)
 
 
 def _said(row: Mapping[str, Any]) -> str:
@@ -59,111 +56,111 @@ def _links(view: View, row: Mapping[str, Any]) -> None:
                 view.link(f"gate {when}", "gates", gate=row[column])
 
 
-def _decision(row: Mapping[str, Any]) -> None:
-    st.markdown("**What decided it**")
+def _decision(_: View, row: Mapping[str, Any]) -> None:
     checks = (row["decision"] or {}).get("checks") or []
     if not checks:
         st.caption("No candidate was compared with the model before.")
+    else:
+        told = ("outcome", "rule", "suite", "observed", "low", "high", "bound", "note")
+        cells = [{name: check.get(name) for name in told} for check in checks]
+        config = dict.fromkeys(("observed", "low", "high", "bound"), SIGNED)
+        st.dataframe(cells, hide_index=True, column_config=config, placeholder="")
+        st.caption(f"{row['aimed'] or 0} sealed samples were aimed at; {row['rows'] or 0} rows were trained on.")
+    st.code(f"harness why {row['loop']}/{row['number']}", language=None)
+
+
+def _gain(view: View, row: Mapping[str, Any]) -> None:
+    """Show the paired difference on sealed samples, whole and by capability."""
+    if not (row["run_before"] and row["run_after"]):
+        st.caption("No model of this round was evaluated yet.")
         return
-    names = ("outcome", "rule", "suite", "observed", "low", "high", "bound", "note")
-    number = st.column_config.NumberColumn(format="%+.4f")
-    cells = dict.fromkeys(("observed", "low", "high", "bound"), number)
-    st.dataframe([{name: check.get(name) for name in names} for check in checks], hide_index=True, column_config=cells)
-    st.caption(f"{row['aimed'] or 0} sealed samples were aimed at; {row['rows'] or 0} rows were trained on.")
+    try:
+        found = _compared(str(view.database.path), view.stamp, row["run_before"], row["run_after"])
+    except HarnessError as error:
+        st.text(f"The runs before and after cannot be compared: {error.what}")
+        return
+    for suite in found.suites:
+        if (whole := suite.whole) is None:
+            continue
+        lines = sorted(suite.lines, key=lambda line: -abs(line.delta))[:WIDE]
+        st.text(
+            f"{whole.name}: {whole.reference:.4f} → {whole.candidate:.4f}, {whole.delta:+.4f}"
+            f" [{whole.low:+.4f}, {whole.high:+.4f}]; {whole.wins} won, {whole.losses} lost of {whole.n}"
+        )
+        if lines:
+            ordered = sorted(lines, key=lambda line: -line.delta)
+            st.altair_chart(charts_rounds.capabilities(ordered), width="stretch")
+    st.caption(
+        "Sealed samples alone, paired; 95% intervals. Better and worse: after adjusting over the capabilities of a"
+        " suite (Benjamini and Hochberg)."
+    )
+
+
+@st.cache_data(max_entries=32, show_spinner=False)  # type: ignore[untyped-decorator]
+def _compared(path: str, stamp: tuple[int, int], before: str, after: str) -> Comparison:
+    return compare(Database(Path(path)), before, after, split="test")
 
 
 def _causes(view: View, row: Mapping[str, Any]) -> None:
-    st.markdown("**Causes of failure that it learned from**")
-    causes = sorted((row["causes"] or {}).items(), key=lambda item: (-item[1]["failures"], item[0]))
+    causes = rounds.causes(view.ask, row)
     if not causes:
-        st.caption("None is known.")
+        st.caption("No cause of failure is known: the round has not come so far.")
         return
-    told = [{"failures": one["failures"], "cause": one["label"], "id": key} for key, one in causes]
-    st.dataframe(told, hide_index=True)
-    labels = {key: one["label"] for key, one in causes}
-    chosen = st.selectbox("Open a cause", list(labels), format_func=labels.__getitem__, index=None)
+    labels = {one["cause"]: one["label"] for one in causes}
+    keys = list(labels)
+
+    def choose() -> None:
+        if chosen := st.session_state["causes"].selection.rows:
+            st.session_state["cause"] = keys[chosen[0]]
+
+    cells = [
+        {
+            "cause": one["label"], "failures": one["failures"], "still failing": one["still"],
+            "mended": None if one["still"] is None else 1 - one["still"] / max(1, one["failures"]), "id": one["cause"],
+        }
+        for one in causes
+    ]  # fmt: skip
+    st.dataframe(
+        cells, hide_index=True, key="causes", on_select=choose, selection_mode="single-row", placeholder="",
+        column_config={
+            "cause": st.column_config.TextColumn(width="large"),
+            "mended": st.column_config.ProgressColumn(format="percent", max_value=1.0),
+        },
+    )  # fmt: skip
+    st.caption(
+        "Failures of dev samples before the round, and how many of these same samples still fail after. The round"
+        " learned from them: this tells where it took and proves no gain; that stands under Gain, on sealed samples."
+    )
+    chosen = st.selectbox(
+        "Open a cause", keys, index=None, key="cause", bind="query-params", placeholder="choose a row above, or its id"
+    )
     if chosen:
+        st.text(labels[chosen])
         view.link("its failures", "clusters", run=row["run_before"] or "", cause=chosen)
+        st.code(f"harness why {chosen}", language=None)
 
 
 def _steps(view: View, row: Mapping[str, Any]) -> None:
-    st.markdown("**Steps and what they cost**")
     found = rounds.steps(view.ask, row)
     if not found:
         st.caption("No step is done.")
         return
+    left, right = st.columns([3, 2])
     kinds = sorted({what for one in found for what in one["booked"] if what != "seconds"})
     told = [
         {
-            "step": one["step"], "made": f"{one['kind']} {one['artifact_id']}" if one["artifact_id"] else None,
-            "seconds": one["seconds"], **{what: one["booked"].get(what) for what in kinds}, "fault": one["fault"],
-            "parameters": json.dumps(json.loads(one["parameters"] or "{}"), ensure_ascii=False), "log": one["log"],
+            "step": one["step"], "seconds": one["seconds"], **{what: one["booked"].get(what) for what in kinds},
+            "fault": one["fault"], "made": f"{one['kind']} {one['artifact_id'][:8]}" if one["artifact_id"] else None,
+            "parameters": _parameters(one["parameters"]), "log": one["log"],
         }
         for one in found
     ]  # fmt: skip
-    seconds = st.column_config.NumberColumn(format="%.1f")
-    hidden = ["fault"] if not any(one["fault"] for one in found) else []
-    order = [name for name in told[0] if name not in hidden]
-    st.dataframe(told, hide_index=True, column_order=order, column_config={"seconds": seconds})
-    st.altair_chart(charts_rounds.costs(found), width="stretch")
+    order = [name for name in told[0] if name != "fault" or any(one["fault"] for one in found)]
+    left.dataframe(told, hide_index=True, column_order=order, column_config={"seconds": SECONDS}, placeholder="")
+    right.altair_chart(charts_rounds.costs(found), width="stretch")
 
 
-def _curves(view: View, row: Mapping[str, Any]) -> None:
-    st.markdown("**Training curves**")
-    made = set(row["artifacts"] or ())
-    try:
-        every = _trainings(str(view.database.path), view.stamp, row["loop"])
-    except HarnessError as error:  # drawn again by itself: nobody above catches it then
-        st.error(f"{error.what}. Expected: {error.expected}. {error.next}")
-        return
-    is_open = row["accepted"] is None
-    found = [one for one in every if one.artifact_id in made or (is_open and one.state != "done")]
-    if not found:
-        st.caption("No training left curves in this round.")
-    for one in found:
-        _training(one)
-
-
-def _training(one: curves.Training) -> None:
-    """Show what became of a training, and its curves two in a line."""
-    state = "it runs, or was killed" if one.state == "open" else one.state
-    st.text(f"{one.step or 'training'} {one.step_key[:12]}: {state}")
-    for mark in one.marks:
-        st.text(f"⚠ {mark}")
-    if lowest := _lowest(one.curves.get("held_out_loss", [])):
-        st.caption(lowest)
-    if one.best_step is not None:
-        st.caption(f"Dashed: step {one.best_step}, after which it over-fitted.")
-    panels = curves.panels(one.curves)
-    for start in range(0, len(panels), 2):
-        for place, (column, panel) in enumerate(zip(st.columns(2), panels[start : start + 2], strict=False)):
-            broken = [step for points in panel.values() for step, value in points if not math.isfinite(value)]
-            best = one.best_step if start + place == 0 else None
-            column.altair_chart(charts_rounds.training(panel, best, broken[:BROKEN]), width="stretch")
-
-
-def _lowest(points: list[tuple[int, float]]) -> str:
-    finite = [point for point in points if math.isfinite(point[1])]
-    if not finite:
-        return ""
-    step, value = min(finite, key=lambda point: point[1])
-    return f"Held-out loss: lowest {value:.4g} at step {step}, last {finite[-1][1]:.4g} at step {finite[-1][0]}."
-
-
-@st.cache_data(max_entries=16, show_spinner=False)  # type: ignore[untyped-decorator]
-def _trainings(path: str, stamp: tuple[int, int], loop: str) -> list[curves.Training]:
-    return curves.of(Database(Path(path)), "loop", loop)
-
-
-def _graph(view: View, row: Mapping[str, Any]) -> None:
-    st.markdown("**From failure to score**")
-    found = sealed.scores(view.ask, view.database, [row["run_before"], row["run_after"]])
-    graph = lineage.of_round(view.ask, row, found)
-    if not graph.edges:
-        st.caption("Nothing is made yet.")
-        return
-    st.graphviz_chart(charts_rounds.dot(graph))
-    named = {one.named: " ".join(one.lines) for one in graph.nodes if one.named}
-    chosen = st.selectbox("Walk on from", list(named), format_func=lambda one: f"{named[one]} ({one})", index=None)
-    if chosen:
-        st.code(f"harness why {chosen}", language=None)
+def _parameters(stored: str | None) -> str:
+    return ", ".join(
+        f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in json.loads(stored or "{}").items()
+    )

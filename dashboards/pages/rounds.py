@@ -1,21 +1,27 @@
-"""Improvement loops: live state, budget, what each round cost and gained, and one round from failure to score."""
+"""Improvement loops: live state, score against the gate, what each round cost and gained, and one round in its parts.
+
+The address holds the state: `loop`, `round`, the `part` of the round that is open, and what its graph walks on from.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from dashboards import charts_rounds
-from dashboards.pages import _round
-from dashboards.queries import Rows, rounds
+from dashboards.pages import _loop, _round
+from dashboards.queries import Rows, rounds, sealed
+from dashboards.queries.sealed import Score
 from dashboards.view import View
-from harness.errors import HarnessError
 
 TITLE, ICON, ORDER = "Rounds", ":material/cycle:", 4
-LIVE_S = 5
-"""How often the state is read again."""
-SIGNED, SHARE = "%+.4f", "percent"
+DRAWN = 40
+"""Rounds in the trend, the latest."""
+SIGNS = {True: "✓ accepted", False: "✗ rejected", None: "… open"}
+SIGNED = st.column_config.NumberColumn(format="%+.4f")
+Scores = Mapping[tuple[str, str], Score]
 
 
 def show(view: View) -> None:
@@ -24,73 +30,68 @@ def show(view: View) -> None:
     if not loops:
         st.info("No improvement loop yet. Type: harness improve quickstart")
         return
-    loop = st.selectbox("Loop", list(loops), key="loop", bind="query-params")
+    asked = st.columns([3, 2, 1])
+    loop = asked[0].selectbox("Loop", list(loops), key="loop", bind="query-params")
     done = rounds.rounds(view.ask, loop)
-    _read(view, loops[loop])  # for the queries below: the live state asks anew, and remembers nothing
-    st.fragment(_live, run_every=LIVE_S)(View(view.database, view.pages), loop, _drawn(loops[loop], done))
+    found = sealed.scores(view.ask, view.database, _runs(done))
+    suites = sorted({suite for _, suite in found})
+    suite = asked[1].selectbox("Score on", suites, key="on", bind="query-params") if suites else ""
+    trend = _trend(done, found, suite)
+    rounds.state(view.ask, loops[loop])  # for the queries below: the live state asks anew, and remembers nothing
+    rounds.budget(view.ask, loops[loop])
+    _loop.live(view, loops[loop], done, trend, suite)
     if not done:
         st.info("No round has begun: the base is evaluated and judged first.")
         return
-    _table(done)
-    _chart(done)
     numbers = [str(row["number"]) for row in reversed(done)]
-    chosen = st.selectbox("Round", numbers, key="round", bind="query-params")
+    chosen = asked[2].selectbox("Round", numbers, key="round", bind="query-params")
+    _charts(view, loop, done, trend, found, suite)
+    _table(done)
     _round.show(view, next(row for row in done if str(row["number"]) == chosen))
 
 
-def _drawn(loop: dict[str, Any], done: Rows) -> tuple[Any, ...]:
-    """Return what must be equal for the page below the live state to be still true."""
-    marks = [(row["number"], row["verdict_after"], row["accepted"], len(row["artifacts"] or ())) for row in done]
-    return (loop["outcome"], loop["started_at"], tuple(marks))
+def _runs(done: Rows) -> list[str | None]:
+    return [row[column] for row in done[-DRAWN:] for column in ("run_before", "run_after")]
 
 
-def _live(view: View, name: str, drawn: tuple[Any, ...]) -> None:
-    """Show where the loop stands; draws the whole page again where a round has gone on."""
-    try:
-        loop = next(row for row in rounds.loops(view.ask) if row["loop"] == name)
-        if _drawn(loop, rounds.rounds(view.ask, name)) != drawn:
-            st.rerun()
-        state, spent = _read(view, loop)
-    except HarnessError as error:  # the file may be busy, or moved away, between two readings
-        st.error(f"{error.what}. Expected: {error.expected}. {error.next}")
-        return
-    finally:
-        view.asked.clear()
-    st.text(state.pop("state"))
-    left, right = st.columns([3, 2])
-    fault, wanted, steps = state.pop("fault"), state.pop("wanted"), state.pop("steps")
-    told = {**state, "round": _of(state["round"], wanted), "steps done": _of(state["steps done"], steps)}
-    left.dataframe([told], hide_index=True, key="state")
-    if fault:
-        left.text(f"The last step broke: {fault}")
-    if spent:
-        cells = {"share": st.column_config.ProgressColumn("of the cap", format=SHARE, max_value=1.0)}
-        right.dataframe(spent, hide_index=True, column_config=cells, key="budget")
+def _trend(done: Rows, found: Scores, suite: str) -> Rows:
+    """Return the score before the rounds and after each that was judged, and whether the loop went on with it."""
+    told = [("base", done[-DRAWN:][0]["run_before"], None, True)] if done else []
+    told += [(str(row["number"]), row["run_after"], row["accepted"], row["accepted"] is True) for row in done[-DRAWN:]]
+    return [
+        {"round": name, "accepted": accepted, "kept": kept, "score": one.value, "low": one.low, "high": one.high}
+        for name, run, accepted, kept in told
+        if (one := found.get((run or "", suite)))
+    ]
+
+
+def _charts(view: View, loop: str, done: Rows, trend: Rows, found: Scores, suite: str) -> None:
+    left, right = st.columns(2)
+    if trend:
+        metric = next(one.metric for (_, name), one in found.items() if name == suite)
+        bound = rounds.bounds(view.ask, loop).get(suite)
+        left.altair_chart(charts_rounds.trend(trend, f"{suite}: {metric}", bound), width="stretch")
     else:
-        right.caption("Nothing is spent yet, and there is no cap.")
-
-
-def _read(view: View, loop: dict[str, Any]) -> tuple[dict[str, Any], Rows]:
-    return rounds.state(view.ask, loop), rounds.budget(view.ask, loop)
-
-
-def _of(count: int, whole: int | None) -> str:
-    return f"{count} of {whole}" if whole else str(count)
+        left.caption("No model of this loop has a score on sealed samples yet.")
+    if any(row["gain"] is not None for row in done):
+        right.altair_chart(charts_rounds.gains(done), width="stretch")
+    else:
+        right.caption("No round is decided yet: gains stand here when one is.")
 
 
 def _table(done: Rows) -> None:
     kinds = sorted({what for row in done for what in row["cost"] or {}})
-    signed = st.column_config.NumberColumn(format=SIGNED)
-    numbers = [str(row["number"]) for row in done]
+    newest = list(reversed(done))
 
     def choose() -> None:
         if chosen := st.session_state["rounds_table"].selection.rows:
-            st.session_state["round"] = numbers[chosen[0]]
+            st.session_state["round"] = str(newest[chosen[0]]["number"])
 
     st.dataframe(
-        [_cells(row, kinds) for row in done],
-        hide_index=True, key="rounds_table", on_select=choose, selection_mode="single-row",
-        column_config=dict.fromkeys(("gain", "low", "high", "others", "gain per hour"), signed),
+        [_cells(row, kinds) for row in newest],
+        hide_index=True, key="rounds_table", on_select=choose, selection_mode="single-row", placeholder="",
+        column_config=dict.fromkeys(("gain", "low", "high", "others", "gain per hour"), SIGNED)
+        | {what: st.column_config.NumberColumn(format="%.4g") for what in kinds},
     )  # fmt: skip
     st.caption(
         "Gain: on the sealed samples that the round aimed at, paired, with its interval at the round's part of alpha; "
@@ -102,14 +103,9 @@ def _cells(row: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
     cost = row["cost"] or {}
     hours = cost.get("seconds", 0.0) / 3600
     return {
-        "round": row["number"], "gate before": row["verdict_before"], "causes": len(row["causes"] or {}),
-        "rows": row["rows"], "gate after": row["verdict_after"], "accepted": row["accepted"], "why": row["why"],
+        "round": row["number"], "outcome": SIGNS[row["accepted"]],
+        "gate": f"{row['verdict_before'] or '–'} → {row['verdict_after'] or '–'}",
         "gain": row["gain"], "low": row["low"], "high": row["high"], "others": row["others"],
-        **{what: cost.get(what) for what in kinds},
-        "gain per hour": row["gain"] / hours if hours and row["gain"] is not None else None,
+        "causes": len(row["causes"] or {}), "rows": row["rows"], **{what: cost.get(what) for what in kinds},
+        "gain per hour": row["gain"] / hours if hours and row["gain"] is not None else None, "why": row["why"],
     }  # fmt: skip
-
-
-def _chart(done: Rows) -> None:
-    if any(row["gain"] is not None for row in done):
-        st.altair_chart(charts_rounds.gains(done), width="stretch")

@@ -4,6 +4,8 @@
     graph.nodes[0]     -> Node("tiny-0a..", "run", ("before", "primer 0.71 [0.69, 0.73]"), "tiny-0a..")
     graph.edges[0]     -> ("f0e6..", "tiny-0a..")
 
+    compact(graph)     -> the same with a chain of steps of one kind as one node, that of its last: what fits a page
+
 Run before -> report of its failures -> causes -> rows -> training -> candidate -> run after -> verdict. Artifacts are
 found upwards from those of the round by their parents; `made_by` names the step. `harness why ID` goes on from each
 node down to single rows and samples. Cost: one recursive query over the round's own ancestors.
@@ -12,6 +14,7 @@ node down to single rows and samples. Cost: one recursive query over the round's
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +24,8 @@ from dashboards.queries.sealed import Score
 
 CAUSES = 5
 """Causes that are drawn, the largest; the others stand in one node."""
+CHAINED = ("dataset", "model")
+"""Kinds whose steps stand in one node where each made the next alone."""
 ABOVE = """
 WITH RECURSIVE above AS (
     SELECT artifact_id, kind, parents, made_by FROM artifacts WHERE list_contains(?::VARCHAR[], artifact_id)
@@ -69,6 +74,29 @@ def of_round(ask: Ask, row: Mapping[str, Any], scores: Mapping[tuple[str, str], 
         edges.append((last or row["run_before"], "decision"))
     known = {one.id for one in nodes}
     return Graph(tuple(nodes), tuple(edge for edge in dict.fromkeys(edges) if set(edge) <= known))
+
+
+def compact(graph: Graph) -> Graph:
+    """Return the graph with every chain of artifacts of one kind as its last one, the steps told in their order."""
+    nodes = {one.id: one for one in graph.nodes}
+    below, above = (Counter(edge[side] for edge in graph.edges) for side in (0, 1))
+    before = {
+        other: one
+        for one, other in graph.edges
+        if nodes[one].kind == nodes[other].kind in CHAINED and below[one] == 1 and above[other] == 1
+    }
+    last: dict[str, str] = {}  # of every artifact the end of its chain
+    kept = []
+    for end in graph.nodes:
+        if end.id not in before.values():
+            chain = [end]
+            while chain[0].id in before:
+                chain.insert(0, nodes[before[chain[0].id]])
+            last |= {one.id: end.id for one in chain}
+            steps = " → ".join(line.rpartition(".")[2] for one in chain for line in one.lines[1:])
+            kept.append(end if len(chain) == 1 else Node(end.id, end.kind, (end.lines[0], steps), end.named))
+    edges = dict.fromkeys((last[one], last[other]) for one, other in graph.edges)
+    return Graph(tuple(kept), tuple(edge for edge in edges if edge[0] != edge[1]))
 
 
 def _edges(row: Mapping[str, Any], made: Rows, causes: list[str]) -> list[tuple[str, str]]:

@@ -28,6 +28,18 @@ ORDER BY started_at DESC, loop LIMIT 500
 ROUNDS = "SELECT * FROM rounds WHERE loop = ? ORDER BY number DESC LIMIT ?"
 SPENT = "SELECT what, sum(amount) AS spent FROM spendings WHERE loop = ? GROUP BY what ORDER BY what"
 LOOKS = "SELECT count(*)::INTEGER AS looks FROM gates WHERE loop = ?"
+BOUNDS = """
+SELECT c.suite, max(c.bound) AS bound FROM checks c JOIN gates g USING (gate_id)
+WHERE g.loop = ? AND c.rule = 'absolute' AND c.required AND c.bound IS NOT NULL GROUP BY c.suite ORDER BY c.suite
+"""
+BOOKED = "SELECT max(spent_at) AS at FROM spendings WHERE loop = ?"
+HEALED = """
+SELECT m.cause_id, count(DISTINCT (m.suite, m.sample_id, m.attempt)) FILTER (a.mode IS NOT NULL)::INTEGER AS answered,
+       count(DISTINCT (m.suite, m.sample_id, m.attempt)) FILTER (a.mode <> 'right')::INTEGER AS still
+FROM members m LEFT JOIN results a
+  ON a.run_id = ? AND a.suite = m.suite AND a.sample_id = m.sample_id AND a.attempt = m.attempt
+WHERE m.run_id = ? AND m.cause_id <> '' GROUP BY m.cause_id
+"""
 NOW = """
 SELECT step, fault, seconds, finished_at FROM steps WHERE loop = ? ORDER BY finished_at DESC LIMIT 1
 """
@@ -83,6 +95,8 @@ def state(ask: Ask, loop: Mapping[str, Any]) -> dict[str, Any]:
     last = done[-1] if done else None
     step = _asked(ask, "steps", NOW, (loop["loop"],))
     looks = _asked(ask, "gates", LOOKS, (loop["loop"],))
+    booked = _asked(ask, "spendings", BOOKED, (loop["loop"],))
+    signs = [loop["started_at"], *(row["at"] for row in booked), *(row["finished_at"] for row in step)]
     outcome = loop["outcome"]
     return {
         "state": f"{outcome}: {loop['why']}" if outcome else "not at its end: it runs, or was killed",
@@ -92,6 +106,7 @@ def state(ask: Ask, loop: Mapping[str, Any]) -> dict[str, Any]:
         "fault": step[0]["fault"] if step else None, "looks at the gate": looks[0]["looks"] if looks else 0,
         "accepted": sum(bool(row["accepted"]) for row in done),
         "rejected": sum(row["accepted"] is False for row in done), "started": loop["started_at"],
+        "alive": max(at for at in signs if at is not None),
     }  # fmt: skip
 
 
@@ -102,6 +117,28 @@ def budget(ask: Ask, loop: Mapping[str, Any]) -> Rows:
     for what in sorted({*spent, *loop["budget"]}):
         amount, cap = spent.get(what, 0.0), loop["budget"].get(what)
         found.append({"what": what, "spent": amount, "cap": cap, "share": amount / cap if cap else None})
+    return found
+
+
+def bounds(ask: Ask, loop: str) -> dict[str, float]:
+    """Return suite -> the score that the loop's gate asks for at least."""
+    found = _asked(ask, "checks", BOUNDS, (loop,)) if has(ask, "gates") else []
+    return {row["suite"]: row["bound"] for row in found}
+
+
+def causes(ask: Ask, row: Mapping[str, Any]) -> Rows:
+    """Return what a round learned from, the largest first: `failures` before, and how many of these `still` fail.
+
+    Cases of `dev`, which the round has learned from: they tell where it took, and prove no gain. None: not asked again.
+    """
+    pair = (row["run_after"], row["run_before"])
+    told = _asked(ask, "members", HEALED, pair) if all(pair) else []
+    after = {one["cause_id"]: one for one in told}
+    found = []
+    for key, one in sorted((row["causes"] or {}).items(), key=lambda item: (-item[1]["failures"], item[0])):
+        own = after.get(key) or {"answered": 0, "still": 0}
+        still = own["still"] if own["answered"] else None
+        found.append({"cause": key, "label": one["label"], "failures": one["failures"], "still": still})
     return found
 
 

@@ -59,6 +59,8 @@ def test_a_round_is_a_deep_link(world: Database) -> None:
     at = opened("rounds", world, loop=laps_world.LOOP, round="1")
     assert at.subheader[0].value == "Round 1: accepted, gate FAIL → PASS"
     assert "harness why nightly/1" in [one.value for one in at.code]
+    at = opened("rounds", world, loop=laps_world.LOOP, round="1", part="Training")
+    assert at.subheader[0].value.startswith("Round 1")
     assert any(laps_world.WORSE in one.value for one in at.text)
     assert any("lowest 0.1 at step 5, last 0.8 at step 40" in one.value for one in at.caption)
 
@@ -73,10 +75,34 @@ def test_rounds_are_chosen_one_after_the_other(world: Database) -> None:
 
 
 def test_a_running_round_shows_its_training_and_what_broke(world: Database) -> None:
-    at = opened("rounds", world, round="3")
+    at = opened("rounds", world, round="3", part="Training")
     assert any("cccccccccccc: it runs, or was killed" in one.value for one in at.text)
+    assert any(f"The last step broke: {laps_world.HOSTILE}" in one.value for one in at.text)
+    at = opened("rounds", world, round="3", part="Steps")
     assert list(table(at, "fault")["fault"]) == [laps_world.HOSTILE]
-    assert list(table(at, "what")["spent"]) == [25.0, 0.0]
+
+
+def test_the_first_screen_says_outcome_score_gate_and_cost(world: Database) -> None:
+    told = {one.label: (one.value, one.delta) for one in opened("rounds", world).metric}
+    assert told["Outcome"][0] == "open"
+    assert told["Outcome"][1].startswith("last sign of life")
+    assert told["Sealed samples of mmlu"][0].count(" → ") == 1
+    assert told["Gate"] == ("FAIL", "was FAIL, 0 looks")
+    assert told["Rounds"] == ("3 of 3", "1 accepted, 1 rejected")
+    assert told["Time spent"] == ("25 s", "25% of 1.67 min")
+
+
+def test_causes_tell_what_became_of_them(world: Database) -> None:
+    at = opened("rounds", world, round="1", part="Causes")
+    assert list(table(at, "failures")["failures"]) == list(range(10, 1, -1))
+    at.selectbox(key="cause").select_index(0).run()
+    assert "harness why cause0" in [one.value for one in at.code]
+
+
+def test_the_gain_is_the_paired_one(world: Database) -> None:
+    at = opened("rounds", world, round="1", part="Gain")
+    assert any(one.value.startswith("mmlu: 0.") and " won, 0 lost of " in one.value for one in at.text)
+    assert not any(one.value.startswith("mmlu") for one in opened("rounds", world, round="3", part="Gain").text)
 
 
 @pytest.mark.parametrize("page", ["rounds", "frontier"])
@@ -87,8 +113,8 @@ def test_labels_are_never_markup(page: str, world: Database) -> None:
 
 
 def test_walks_are_typed_out(world: Database) -> None:
-    at = opened("rounds", world, round="1")
-    at.selectbox[-1].select("base").run()
+    at = opened("rounds", world, round="1", part="Lineage")
+    at.selectbox(key="walk").select("base").run()
     assert "harness why base" in [one.value for one in at.code]
     assert not at.exception
 
