@@ -17,12 +17,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
@@ -51,15 +53,14 @@ def serving(database: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [sys.executable, "-m", "harness", "dashboard", "--port", str(port), "--db", str(database)]
-    log = database.with_suffix(f".{port}.log")
-    with log.open("wb") as said:
-        child = subprocess.Popen(words, cwd=ROOT, stdout=said, stderr=said, start_new_session=True)
-    try:
-        _wait(f"http://localhost:{port}/_stcore/health", child, log)
-        yield f"http://localhost:{port}"
-    finally:
-        os.killpg(child.pid, signal.SIGTERM)
-        child.wait(WAIT_S)
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        try:
+            _wait(f"http://localhost:{port}/_stcore/health", child, log)
+            yield f"http://localhost:{port}"
+        finally:
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait(WAIT_S)
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def _listen(message: ConsoleMessage, complaints: list[str]) -> None:
         complaints.append(message.text)
 
 
-def _wait(address: str, child: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(address: str, child: subprocess.Popen[bytes], log: IO[bytes]) -> None:
     end = time.monotonic() + WAIT_S
     while time.monotonic() < end and child.poll() is None:
         try:
@@ -117,4 +118,5 @@ def _wait(address: str, child: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise AssertionError(f"no dashboard: {log.read_text(errors='replace')[-2000:]}")
+    log.seek(0)
+    raise AssertionError(f"no dashboard: {log.read().decode(errors='replace')[-2000:]}")
