@@ -28,8 +28,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 VIEWS = Path(__file__).parent / "views.sql"
 WAIT_S = 120.0
 """How long an access waits for its turn before it says who holds the file."""
-BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.InternalException)
-"""Errors of the file or the disk, not of a query."""
+BROKEN = (
+    duckdb.Error, duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.InternalException,
+)  # fmt: skip
+"""Classes of errors of the file or the disk, not of a query; a checksum that does not match raises the bare `Error`."""
 SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 
@@ -175,7 +177,9 @@ class Database:
             if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C during a query
                 raise KeyboardInterrupt from error
             raise
-        except (*BROKEN, OSError) as error:
+        except (duckdb.Error, OSError) as error:
+            if isinstance(error, duckdb.Error) and type(error) not in BROKEN:
+                raise
             line = str(error).splitlines()[0]
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             if full or any(hint in str(error) for hint in ("No space left", "File too large", "quota")):
