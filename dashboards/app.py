@@ -15,9 +15,10 @@ from typing import Any
 import streamlit as st
 
 from dashboards import names
+from dashboards.queries import has
 from dashboards.view import View
 from harness.errors import HarnessError
-from harness.store import Database, read
+from harness.store import Database
 
 PAGES = Path(__file__).with_name("pages")
 
@@ -36,15 +37,25 @@ def modules() -> dict[str, ModuleType]:
     return dict(sorted(found.items(), key=lambda item: (item[1].ORDER, item[0])))
 
 
-def problem(database: Database) -> str:
+def problem(view: View) -> str:
     """Return why a database cannot be shown, in words; empty where it can."""
-    if not database.exists:
-        return f"There is no database at {database.path} yet. Type: harness eval tiny --suite primer"
+    path = view.database.path
     try:
-        read.query(database, "SELECT count(*) FROM runs")
+        if not view.database.exists:
+            what = f"{path} is a folder" if path.is_dir() else f"There is no database at {path} yet"
+            return f"{what}. Type: harness eval tiny --suite primer --db FILE"
+        if not has(view.ask, "migrations"):
+            return (
+                f"{path} is no database of harness. Type: harness dashboard --db FILE, with one that harness eval wrote"
+            )
     except HarnessError as error:
-        return f"{error.what}. Expected: {error.expected}. {error.next}"
+        return words(error)
     return ""
+
+
+def words(error: HarnessError) -> str:
+    """Return an error on one line."""
+    return f"{error.what}. Expected: {error.expected}. {error.next}"
 
 
 def show(module: ModuleType, pages: dict[str, Any], database: Database) -> None:
@@ -54,7 +65,11 @@ def show(module: ModuleType, pages: dict[str, Any], database: Database) -> None:
     try:
         module.show(view)
     except HarnessError as error:
-        st.error(names.plain(f"{error.what}. Expected: {error.expected}. {error.next}"))
+        st.error(names.plain(words(error)))
+    except Exception:
+        if not (said := problem(View(database, pages))):
+            raise
+        st.error(names.plain(said))  # the file was taken away, or spoiled, under an open page
     view.queries()
 
 
@@ -68,7 +83,7 @@ def main() -> None:
     st.set_page_config(page_title="harness", layout="wide")
     st.html(f"<style>{STYLE}</style>")
     database = Database.at()
-    if said := problem(database):
+    if said := problem(View(database, {})):
         st.error(names.plain(said))
         st.stop()
     pages: dict[str, Any] = {}

@@ -40,10 +40,14 @@ def make(factory: pytest.TempPathFactory) -> Database:
 
 
 def _rename(path: Path, prefix: str) -> None:
-    """Give all runs of a database other ids."""
+    """Give all runs, completions and scores of a database other keys."""
     database = Database(path)
     with database.write() as connection:
         where = "SELECT table_name FROM duckdb_columns() WHERE column_name = 'run_id' AND NOT internal"
         tables = f"SELECT table_name FROM duckdb_tables() WHERE table_name IN ({where})"
-        for (table,) in connection.execute(tables).fetchall():
-            connection.execute(f"UPDATE {table} SET run_id = ? || run_id", [f"{prefix}-"])
+        changes = [f"{table} SET run_id = $1 || run_id" for (table,) in connection.execute(tables).fetchall()]
+        changes += ["completions SET key = $1 || key", "scores SET key = $1 || key"]
+        changes += ["records SET completion_keys = list_transform(completion_keys, lambda key: $1 || key)"]
+        changes += ["records SET score_key = $1 || score_key"]
+        for change in changes:
+            connection.execute(f"UPDATE {change}", [f"{prefix}-"])
