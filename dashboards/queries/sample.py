@@ -80,7 +80,7 @@ def parsed(text: str | None) -> Any:
 
 
 def messages(row: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return (role, text) of a chat's messages, with calls of tools as JSON; nothing for a raw prompt."""
+    """Return (role, text) of a chat's messages, with calls of tools; nothing for a raw prompt."""
     if row["form"] != "chat":
         return []
     found = parsed(row["prompt"])
@@ -97,7 +97,40 @@ def choices(row: dict[str, Any]) -> list[str]:
     return texts if len(texts) == count else [f"choice {place}" for place in range(1, count + 1)]
 
 
+def expected(texts: Sequence[str], target: Any) -> int | None:
+    """Return which choice a target means, by its text, its letter or its number from 0; None where it tells none."""
+    told = str(target).strip() if isinstance(target, str | int) and not isinstance(target, bool) else ""
+    named = [place for place, text in enumerate(texts) if told and text.strip() == told]
+    if not named and (told.isdecimal() or (len(told) == 1 and "A" <= told <= "Z")):
+        place = int(told[:9]) if told.isdecimal() else ord(told) - ord("A")
+        named = [place] if place < len(texts) else []
+    return named[0] if len(named) == 1 else None
+
+
+def spelled(texts: Sequence[str], data: Any) -> list[str]:
+    """Return choices with what their letters stand for, where the sample's data holds as many `choices`."""
+    meant = data.get("choices") if isinstance(data, dict) else None
+    if not isinstance(meant, list) or len(meant) != len(texts) or any(len(text.strip()) > 1 for text in texts):
+        return [text.strip() for text in texts]
+    return [f"{text.strip()}. {meaning}" for text, meaning in zip(texts, meant, strict=True)]
+
+
+def called(calls: Any) -> str:
+    """Return calls of tools as a person reads them, a line each: `find(word="zebra", limit=3)`."""
+    if not isinstance(calls, list) or not all(isinstance(one, dict) and "name" in one for one in calls):
+        return _plain(calls)
+    return "\n".join(f"{one['name']}({_arguments(one.get('arguments'))})" for one in calls)
+
+
+def _arguments(given: Any) -> str:
+    return ", ".join(f"{name}={_plain(one)}" for name, one in given.items()) if isinstance(given, dict) else str(given)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _said(message: dict[str, Any]) -> str:
     calls = message.get("tool_calls")
-    parts = [str(message.get("content") or ""), json.dumps(calls, indent=1, ensure_ascii=False) if calls else ""]
+    parts = [str(message.get("content") or ""), called(calls) if calls else ""]
     return "\n".join(part for part in parts if part)

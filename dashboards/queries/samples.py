@@ -17,12 +17,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.queries import Ask, Rows
+from dashboards.queries import Ask, Rows, has
 
 PAGE = 50
 """Rows of a page."""
 PREVIEW = 160
-"""Characters of a completion in a list."""
+"""Characters of a completion, an answer or a target in a list."""
 OPTIONS = 300
 """Values of one filter at most."""
 OUTCOMES = {"right": "p.fine", "wrong": "NOT p.fine", "fault": "p.fine IS NULL"}
@@ -33,9 +33,20 @@ HAYSTACKS = {
     "completion": ("concat_ws(chr(10), c.text, c.reasoning)", "c.tool_calls"),
 }
 """Part of a conversation -> its plain texts, and those stored as JSON, in which quotes and line ends are escaped."""
+ANSWERED = "coalesce(contains(lower(p.answer), lower(?)), FALSE)"
+PARTS = (*HAYSTACKS, "answer")
+"""Where a text is looked for."""
 UNASSIGNED = "none"
 """Stands for a cause: the failures that the newest analysis of a run put nowhere."""
-ORDERS = {"as asked": "p.suite, p.row, p.sample_id, p.attempt", "slowest first": "e.seconds DESC NULLS LAST, p.row"}
+GOODNESS = "p.score * if(p.up, 1, -1)"
+ORDERS = {
+    "as asked": "p.suite, p.row, p.sample_id, p.attempt",
+    "worst first": f"{GOODNESS} NULLS LAST, p.suite, p.row",
+    "best first": f"{GOODNESS} DESC NULLS LAST, p.suite, p.row",
+    "slowest first": "e.seconds DESC NULLS LAST, p.row",
+    "fastest first": "e.seconds NULLS LAST, p.row",
+    "longest first": "e.tokens DESC NULLS LAST, p.row",
+}
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,9 @@ class Filter:
     cluster: str = ""
     """Id of a cause, or `UNASSIGNED`."""
     text: str = ""
-    """Stands in the prompt or the completion, whatever its case."""
+    """Stands in the prompt, the completion or the extracted answer, whatever its case."""
     within: str = ""
-    """One of `HAYSTACKS`, both where empty."""
+    """One of `PARTS`, all where empty."""
     flip: str = ""
     """Run to compare with: only samples that have another primary value there."""
     way: str = ""
@@ -82,7 +93,8 @@ MEASURED = """
     WHERE r.run_id = ?"""
 """Records of a run with primary value and whether it is full marks: the run twice."""
 HEARD = """heard AS (
-    SELECT k.suite, k.sample_id, k.attempt, sum(c.seconds) AS seconds, bool_or({hit}) AS hit
+    SELECT k.suite, k.sample_id, k.attempt, sum(c.seconds) AS seconds, sum(c.completion_tokens) AS tokens,
+           bool_or({hit}) AS hit
     FROM (SELECT suite, sample_id, attempt, unnest(completion_keys) AS key FROM records WHERE run_id = ?) k
     JOIN completions c ON c.key = k.key{heads} GROUP BY ALL)"""
 HOLDS = """
@@ -122,7 +134,7 @@ def search(ask: Ask, wanted: Filter, page: int = 1, order: str = "as asked") -> 
     """Return the rows of a page (from 1) with `total`, the count of all that fit; none behind the last page."""
     if wanted.cluster and not has(ask, "members"):
         return []
-    head, source, parameters = _fitting(wanted, timed=order != "as asked")
+    head, source, parameters = _fitting(wanted, order)
     return ask(
         f"""{head}, page AS (
     SELECT p.*, count(*) OVER () AS total, row_number() OVER (ORDER BY {ORDERS[order]}) AS place
@@ -131,17 +143,26 @@ said AS (
     SELECT k.place, left(arg_max(c.text, k.turn), {PREVIEW}) AS said, sum(c.seconds) AS seconds
     FROM (SELECT place, unnest(completion_keys) AS key, generate_subscripts(completion_keys, 1) AS turn FROM page) k
     JOIN completions c ON c.key = k.key GROUP BY k.place)
-SELECT page.* EXCLUDE (completion_keys, sample_digest, "row", tags, up), said.said, said.seconds
+SELECT page.* EXCLUDE (completion_keys, sample_digest, "row", tags, up, target, answer), said.said, said.seconds,
+       left(answer, {PREVIEW}) AS answer, left(target ->> '$', {PREVIEW}) AS expected
 FROM page LEFT JOIN said USING (place) ORDER BY place""",
         [*parameters, (page - 1) * PAGE],
     )
+
+
+def count(ask: Ask, wanted: Filter) -> int:
+    """Return how many records fit."""
+    if wanted.cluster and not has(ask, "members"):
+        return 0
+    head, source, parameters = _fitting(wanted)
+    return int(ask(f"{head}\nSELECT count(*) AS n {source}", parameters)[0]["n"])
 
 
 def beside(ask: Ask, wanted: Filter, sample_id: str, order: str = "as asked") -> dict[str, Any] | None:
     """Return place, total, and the samples before and after a sample among those that fit; None: it does not fit."""
     if wanted.cluster and not has(ask, "members"):
         return None
-    head, source, parameters = _fitting(wanted, timed=order != "as asked")
+    head, source, parameters = _fitting(wanted, order)
     found = ask(
         f"""{head}, numbered AS (
     SELECT p.suite, p.sample_id, row_number() OVER (ORDER BY {ORDERS[order]}) AS n {source}),
@@ -180,12 +201,7 @@ def clusters(ask: Ask, run: str) -> Rows:
     return ask(CLUSTERS, (run,)) if has(ask, "members") else []
 
 
-def has(ask: Ask, table: str) -> bool:
-    """Return whether the file's schema has a table already."""
-    return bool(ask("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", (table,)))
-
-
-def _fitting(wanted: Filter, timed: bool) -> tuple[str, str, list[Any]]:
+def _fitting(wanted: Filter, order: str = "as asked") -> tuple[str, str, list[Any]]:
     """Return the WITH clause, FROM with WHERE over `p` (and `e`, the completions), and the parameters in order."""
     rooms, parameters = [f"mine AS ({MEASURED})"], [wanted.run, wanted.run]
     columns = joins = ""
@@ -195,13 +211,14 @@ def _fitting(wanted: Filter, timed: bool) -> tuple[str, str, list[Any]]:
         columns = ", o.score AS other_score, o.mode AS other_mode, (r.score - o.score) * if(r.up, 1, -1) AS change"
         joins = " JOIN other o ON o.suite = r.suite AND o.sample_id = r.sample_id AND o.attempt = r.attempt"
     rooms.append(
-        f"picked AS (SELECT r.*, s.name, s.split, s.tags, s.rowid AS row{columns} FROM mine r"
+        f"picked AS (SELECT r.*, s.name, s.split, s.tags, s.target, s.rowid AS row{columns} FROM mine r"
         f" LEFT JOIN samples s ON s.suite = r.suite AND s.digest = r.sample_digest{joins})"
     )
     source = "FROM picked p"
-    if timed or wanted.text or wanted.slower_s > 0:
-        hit, needles = _hit(wanted) if wanted.text else ("TRUE", [])
-        heads = " LEFT JOIN heads h ON h.key = c.head_key" if wanted.text else ""
+    spoken = bool(wanted.text) and wanted.within != "answer"
+    if spoken or wanted.slower_s > 0 or "e." in ORDERS[order]:
+        hit, needles = _hit(wanted) if spoken else ("TRUE", [])
+        heads = " LEFT JOIN heads h ON h.key = c.head_key" if spoken else ""
         rooms.append(HEARD.format(hit=hit, heads=heads))
         parameters += [*needles, wanted.run]
         source += " LEFT JOIN heard e USING (suite, sample_id, attempt)"
@@ -221,11 +238,12 @@ def _hit(wanted: Filter) -> tuple[str, list[str]]:
 def _tests(wanted: Filter) -> tuple[list[str], list[Any]]:
     """Return the conditions of a filter and their parameters."""
     cause = "" if wanted.cluster == UNASSIGNED else wanted.cluster
+    text = {"answer": ANSWERED}.get(wanted.within, "e.hit" if wanted.within in PARTS else f"(e.hit OR {ANSWERED})")
     every: list[tuple[str, list[Any], bool]] = [
         ("p.suite = ?", [wanted.suite], bool(wanted.suite)),
         ("p.mode = ?", [wanted.mode], bool(wanted.mode)),
         ("e.seconds >= ?", [wanted.slower_s], wanted.slower_s > 0),
-        ("e.hit", [], bool(wanted.text)),
+        (text, [wanted.text] * text.count("?"), bool(wanted.text)),
         (TAG, [wanted.tag, wanted.tag], bool(wanted.tag)),
         (OUTCOMES.get(wanted.outcome, ""), [], wanted.outcome in OUTCOMES),
         (FLIPS.get(wanted.way, "p.change <> 0"), [], bool(wanted.flip)),

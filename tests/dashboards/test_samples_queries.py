@@ -75,6 +75,7 @@ def test_wrong_is_what_failures_call_a_failure(made: Database) -> None:
         ({"text": "100% _"}, 1), ({"text": "I think"}, 1), ({"text": "'; DROP TABLE runs; --"}, 0),
         ({"text": '_ \\ "quo'}, 1), ({"text": 'tool:\nwhich "one'}, 1),
         ({"text": 'tool:\nwhich "one', "within": "completion"}, 0),
+        ({"text": "zebra 5", "within": "answer"}, 0), ({"text": "A 5", "within": "answer"}, 1),
         ({"slower_s": 5.0}, 1),
         ({"cluster": "c1"}, 1), ({"cluster": samples.UNASSIGNED}, 1), ({"cluster": "c9"}, 0),
         ({"flip": "run-2"}, 12), ({"flip": "run-2", "way": "worse"}, 6), ({"flip": "run-2", "way": "better"}, 6),
@@ -151,7 +152,7 @@ def test_a_chat_with_calls_and_a_judge(made: Database) -> None:
     said, judged = sample.answers(ask, row["completion_keys"])
     turns = sample.messages(said)
     assert [role for role, _ in turns] == ["user", "assistant", "user", "assistant"]
-    assert '"find"' in turns[-1][1] and said["tool_calls"][0]["name"] == "find"
+    assert turns[-1][1].startswith('find(word="100% _ ') and said["tool_calls"][0]["name"] == "find"
     assert judged["model_digest"] == "judge"
 
 
@@ -160,7 +161,47 @@ def test_charts(made: Database) -> None:
     (row,) = sample.attempts(ask, "run-1", world.CHOICE)
     (said,) = sample.answers(ask, row["completion_keys"])
     assert sample.choices(said) == [" red", " blue"]
-    drawn = charts_samples.chosen(sample.choices(said), (0.9, 0.1), "red").to_dict()
+    drawn = charts_samples.chosen(sample.choices(said), (0.9, 0.1), 0).to_dict()
     assert [one["kind"] for one in values(drawn)] == ["expected", "other"]
-    strip = charts_samples.strip(sample.history(ask, "made", "00004")).to_dict()
-    assert {one["run"] for one in values(strip)} == {"run-1", "run-2"}
+    assert values(drawn)[0]["choice"].startswith("✓")
+    marks = [
+        {"run": f"run-{n}", "label": world.HOSTILE, "date": "", "score": n / 40, "mode": f"m{n % 9}", "attempt": 0}
+        for n in range(40)
+    ]
+    for count in (1, 3, 20, 40):
+        strip = charts_samples.strip(marks[:count], 'run-1" || alert(1) || "')
+        assert len(values(strip.to_dict())) == count and strip.to_json()
+
+
+@pytest.mark.parametrize(
+    ("texts", "target", "right"),
+    [
+        ([" A", " B"], "B", 1), ([" red", " blue"], "blue", 1), (["red", "blue"], "B", 1), (["red", "blue"], 1, 1),
+        (["yes", "yes"], "yes", None), (["red"], "Z", None), (["red"], None, None), (["a", "b"], True, None),
+        (["1", "0"], "0", 1), (["red"], "9" * 5000, None),
+    ],
+)  # fmt: skip
+def test_which_choice_is_right(texts: list[str], target: object, right: int | None) -> None:
+    assert sample.expected(texts, target) == right
+
+
+def test_letters_are_spelled_out() -> None:
+    assert sample.spelled([" A", " B"], {"choices": ["red", "blue"]}) == ["A. red", "B. blue"]
+    assert sample.spelled([" red", " blue"], {"choices": ["x", "y"]}) == ["red", "blue"]
+    assert sample.spelled([" A"], None) == ["A"]
+
+
+def test_orders_are_of_all_that_fits(made: Database) -> None:
+    ask = asking(made)
+    scores = [row["score"] for row in samples.search(ask, Filter("run-1"), order="worst first")]
+    assert scores == sorted(scores) and scores[0] == 0.0
+    best = samples.search(ask, Filter("run-1"), 2, "best first")
+    assert best[-1]["score"] is None and best[-2]["score"] == 0.0
+    for order in samples.ORDERS:
+        found = samples.search(ask, Filter("run-1", outcome="right"), 1, order)
+        assert found[0]["total"] == samples.count(ask, Filter("run-1", outcome="right"))
+
+
+def test_a_list_tells_what_was_expected(made: Database) -> None:
+    row = samples.search(asking(made), Filter("run-1"))[4]
+    assert (row["answer"], row["expected"]) == ("a 4", "4")
