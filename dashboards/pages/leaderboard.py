@@ -1,87 +1,140 @@
-"""Which model is best at what: every run and suite with interval and rank, and the difference to a pinned baseline."""
+"""Which model is best at what: models x suites at a glance, one suite in detail, and the distance to a pinned baseline.
+
+Address: suite, model (words), complete and newest (`yes`), baseline (its name, or a run), run (the one looked at).
+The address is the one truth: widgets write it, and are set from it before they are drawn.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from dashboards import charts
+from dashboards import names
+from dashboards.pages import _leaderboard_matrix as wide
+from dashboards.pages import _leaderboard_scores as scores
+from dashboards.pages import _leaderboard_table as deep
 from dashboards.queries import Rows, leaderboard
 from dashboards.view import View
 
 TITLE, ICON, ORDER = "Leaderboard", ":material/leaderboard:", 0
-ALL = "all suites"
-SHOWN = 200
-"""Rows of the table at most."""
+ALL = ""
+OFFERED = 1000
+"""Runs offered as baseline at most, the newest."""
 
 
 def show(view: View) -> None:
     """Show the board."""
-    board = leaderboard.board(view.ask)
+    held = leaderboard.board(view.ask)
+    board = [row for row in held if not row["review"]]
     if not board:
+        _empty(view, held)
+        return
+    suite, words, baseline = _asked(view, board)
+    kept = _structural(view, board, suite)
+    rows, left = scores.filled(view, kept)
+    rows = leaderboard.ranked(rows)
+    shown = [row for row in rows if words.lower() in f"{row['model']} {row['name']} {row['run_id']}".lower()]
+    if not shown:
+        _nothing(view, len(board))
+        return
+    if len(shown) < len(rows):
+        st.caption(f"{len(shown)} of {len(rows)} rows fit the words; ranks are among all {len(rows)}.")
+    if suite == ALL:
+        wide.show(view, rows, shown, baseline)
+    else:
+        deep.show(view, shown, baseline)
+    if left:
+        st.caption(f"{left} scores need every sample (macro means, ratios, several attempts) and are not made yet.")
+        st.button("Make more of them")
+    if len(held) > len(board):
+        view.link(f"{len(held) - len(board)} ratings of people are no scores of a suite: they are here", "review")
+
+
+def _empty(view: View, held: Rows) -> None:
+    if held:
+        st.info("No suite was asked yet; here are only ratings of people. Type: harness eval tiny --suite primer")
+        view.link("to the ratings", "review")
+    else:
         st.info("No run yet. Type: harness eval tiny --suite primer")
-        return
+
+
+def _asked(view: View, board: Rows) -> tuple[str, str, str]:
+    """Show suite, words, baseline and switches; return the suite (empty: all), the words, the baseline's run."""
     suites = sorted({row["suite"] for row in board})
-    named = view.param("suite", suites[0] if len(suites) == 1 else ALL)
-    options = [ALL, *suites]
-    asked = st.columns([2, 3, 2])
-    suite = asked[0].selectbox(
-        "Suite", options, index=options.index(named) if named in options else 0, key="board-suite"
-    )
-    words = asked[1].text_input("Model or run contains", view.param("model"), key="board-model")
-    whole = asked[2].toggle("only complete runs", value=view.param("complete") == "yes", key="board-complete")
-    view.put(suite=None if suite == ALL else suite, model=words, complete="yes" if whole else None)
-    rows = [row for row in board if _wanted(row, suite, words, whole)]
-    if not rows:
-        st.warning(f"Nothing of {len(board)} rows is left: the filters above leave all of them out.")
-        return
-    _table(rows, suite)
-    _chart(rows, suite)
-    _links(view, rows)
-
-
-def _wanted(row: dict[str, Any], suite: str, words: str, whole: bool) -> bool:
-    named = f"{row['model']} {row['name']} {row['run_id']}".lower()
-    return suite in (ALL, row["suite"]) and words.lower() in named and (not whole or row["records"] >= row["wanted"])
-
-
-def _table(rows: Rows, suite: str) -> None:
-    order = sorted(rows, key=lambda row: (row["suite"], row["rank"] is None, row["rank"] or 0, -(row["score"] or 0)))
-    st.dataframe(
-        [_cells(row) for row in order[:SHOWN]],
-        hide_index=True,
-        column_order=[name for name in _cells(rows[0]) if name != "suite" or suite == ALL],
-        column_config={
-            "score": st.column_config.NumberColumn(format="%.4f"), "low": st.column_config.NumberColumn(format="%.3f"),
-            "high": st.column_config.NumberColumn(format="%.3f"), "MiB": st.column_config.NumberColumn(format="%.1f"),
-            "date": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-        },
+    options = suites if len(suites) == 1 else [ALL, *suites]
+    if (named := view.param("suite")) and named not in suites:
+        st.warning("The address names a suite that no run was asked; here are all:")
+        st.text(named)
+        view.put(suite=None)
+    asked = st.columns([3, 3, 3, 3], vertical_alignment="bottom")
+    suite = choice(view, asked[0], "Suite", "suite", options, {ALL: f"all {len(suites)} suites"})
+    st.session_state["board-model"] = view.param("model")
+    asked[1].text_input(
+        "Model or run contains", key="board-model", placeholder="a part of its name",
+        on_change=partial(_said, view, "model"),
     )  # fmt: skip
-    if len(order) > SHOWN:
-        st.caption(f"The first {SHOWN} of {len(order)} rows; the filters above choose others.")
-    st.caption("Rank: 1 + the number of models whose lower bound lies above this one's upper bound; ties share a rank.")
+    baseline = _baseline(view, board, asked[2])
+    with asked[3].container(horizontal=True):
+        switch(view, "only complete", "complete", "every sample asked; of models, those with a score in every column")
+        if suite != ALL:
+            switch(view, "newest of each model", "newest", "of a model that was run more than once, the newest run")
+    return suite, view.param("model"), baseline
 
 
-def _cells(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "rank": row["rank"], "suite": row["suite"], "model": row["model"], "run": row["run_id"],
-        "score": row["score"], "low": row["low"], "high": row["high"], "n": row["n"], "metric": row["metric"],
-        "faults": row["faults"], "version": row["fingerprint"],
-        "MiB": None if row["size_bytes"] is None else row["size_bytes"] / 2**20, "tokens/s": row["tokens_per_s"],
-        "date": row["started_at"],
-    }  # fmt: skip
+def _baseline(view: View, board: Rows, place: Any) -> str:
+    """Show the choice of a baseline; return its run, empty for none."""
+    named = leaderboard.baselines(view.ask)
+    newest = {row["run_id"]: row for row in sorted(board, key=lambda row: (row["started_at"], row["run_id"]))}
+    runs = [*reversed(newest)][:OFFERED]
+    known = {name: f"{name} (run {run})" for name, run in named.items() if run in newest}
+    labels = {"": "none", **known, **{run: f"{names.model(newest[run]['model'])} \u00b7 {run}" for run in runs}}
+    asked = view.param("baseline")
+    if asked in newest and asked not in labels:
+        labels[asked] = asked
+    if asked and asked not in labels:
+        st.warning("The address names a baseline that is no run of this board:")
+        st.text(asked)
+        view.put(baseline=None)
+    chosen = choice(view, place, "Baseline", "baseline", list(labels), labels)
+    return named.get(chosen, chosen) if chosen in known else chosen
 
 
-def _chart(rows: Rows, suite: str) -> None:
-    scored = [row for row in rows if row["score"] is not None][:SHOWN]
-    if suite != ALL and scored:
-        st.altair_chart(charts.intervals(scored, "model"), width="stretch")
+def _structural(view: View, board: Rows, suite: str) -> Rows:
+    """Return the rows that ranks are among: of the suite, and where asked complete ones, and each model's newest."""
+    rows = [row for row in board if suite in (ALL, row["suite"])]
+    if view.param("complete") == "yes":
+        rows = [row for row in rows if row["records"] >= (row["wanted"] or 0) and row["status"] == "done"]
+    if suite == ALL or view.param("newest") == "yes":
+        rows = leaderboard.newest(rows)
+    return rows
 
 
-def _links(view: View, rows: Rows) -> None:
-    runs = sorted({row["run_id"] for row in rows})
-    chosen = st.selectbox("Open a run", runs, index=None, placeholder="choose a run")
-    if chosen:
-        view.link("its samples", "samples", run=chosen)
-        view.link("why it fails", "clusters", run=chosen)
+def _nothing(view: View, held: int) -> None:
+    st.warning(f"The filters leave all {held} rows out.")
+    st.button("Clear the filters", on_click=partial(view.put, model=None, complete=None, newest=None))
+
+
+def choice(view: View, place: Any, label: str, name: str, options: Sequence[str], labels: Mapping[str, str]) -> str:
+    """Show a box that stands in the address under `name`; return what it says, the first option by default."""
+    key = f"board-{name}"
+    asked = view.param(name)
+    st.session_state[key] = asked if asked in options else options[0]
+    chosen = place.selectbox(
+        label, options, format_func=lambda value: labels.get(value, value), key=key,
+        on_change=partial(_said, view, name),
+    )  # fmt: skip
+    return str(chosen)
+
+
+def switch(view: View, label: str, name: str, told: str) -> None:
+    """Show a switch that stands in the address under `name` as `yes`."""
+    st.session_state[f"board-{name}"] = view.param(name) == "yes"
+    st.toggle(label, key=f"board-{name}", help=told, on_change=partial(_said, view, name))
+
+
+def _said(view: View, name: str) -> None:
+    said = st.session_state[f"board-{name}"]
+    view.put(**{name: "yes" if said is True else str(said or "")})
