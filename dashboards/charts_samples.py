@@ -25,8 +25,8 @@ WIDE = 1150
 """Pixels that the labels of a strip share."""
 LABELLED, FIGURED = 24, 30
 """Runs up to which a strip has labels, and cells have figures."""
-ROW = 34
-"""Pixels of a cell's height."""
+ROW, BAR = 34, 28
+"""Pixels of the height of a cell, and of a bar with its gap."""
 
 
 def chosen(choices: Sequence[str], shares: Sequence[float], right: int | None) -> Chart:
@@ -46,7 +46,7 @@ def chosen(choices: Sequence[str], shares: Sequence[float], right: int | None) -
     figures = base.mark_text(align="left", dx=4, color=NEUTRAL).encode(text=alt.Text("probability:Q", format=".3f"))
     drawn: Chart = alt.layer(bars, figures)
     told = "Probability of each choice; the right one is green and ticked"
-    return drawn.properties(height=max(60, 28 * len(rows)), description=told)
+    return drawn.properties(height=alt.Step(BAR), description=told)
 
 
 def strip(rows: Sequence[Mapping[str, Any]], here: str) -> Chart:

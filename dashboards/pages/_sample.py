@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +18,10 @@ from dashboards.queries.samples import Filter
 from dashboards.view import View
 
 ATTEMPT = "sample-attempt"
+TURNS = 3
+"""Turns of a chat that are shown at once, the last."""
+LONG, END = 1800, 1000
+"""Characters of a prompt of which the end is shown first, and of that end."""
 
 
 def show(view: View, wanted: Filter, sample_id: str, order: str, known: Mapping[str, str]) -> None:
@@ -102,10 +106,7 @@ def _asked(said: Rows, row: dict[str, Any]) -> None:
     for place, answer in enumerate(said, 1):
         title = "Prompt" if len(said) == 1 else f"Prompt {place} of {len(said)}"
         turns = sample.messages(answer)
-        for role, words in turns:
-            text(f"{title} · {role}", words)
-        if not turns:
-            text(title, answer["prompt"] or "")
+        _turns(title, turns or [("", answer["prompt"] or "")])
         if answer["asked"] or turns:
             with st.expander(f"{title}: {'as stored, settings' if turns else 'settings'}"):
                 if turns:
@@ -115,6 +116,24 @@ def _asked(said: Rows, row: dict[str, Any]) -> None:
     if row["data"]:
         with st.expander("Data and tests of the sample"):
             code(plain(row["data"]))
+
+
+def _turns(title: str, turns: Sequence[tuple[str, str]]) -> None:
+    """Show what was sent, of much of it the end first: examples come before the question."""
+    early, last = turns[:-TURNS], turns[-TURNS:]
+    if early:
+        with st.expander(f"{title}: {len(early):,} earlier turns"):
+            for role, words in early:
+                text(role, words)
+    for role, words in last:
+        label = f"{title} · {role}" if role else title
+        if len(words) <= LONG:
+            text(label, words)
+            continue
+        with st.expander(f"{names.plain(label)}: whole, {len(words):,} characters"):
+            code(words)
+        end = words[-END:]
+        text(f"{label}: its end", end[end.find("\n") + 1 :])
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,11 @@ CELL = 80
 
 def show(row: dict[str, Any], said: Rows) -> None:
     """Show completions, the expected and the extracted answer, and the verdict."""
+    speakers = {answer["model_digest"] for answer in said}
     for place, answer in enumerate(said, 1):
-        _said("Completion" if len(said) == 1 else f"Completion {place} of {len(said)}", answer, row)
+        title = "Completion" if len(said) == 1 else f"Completion {place} of {len(said)}"
+        who = f" · model {answer['model_digest'][:8]}" if len(speakers) > 1 else ""
+        _said(title + who, answer, row)
     if row["fault_boundary"]:
         text("Fault: there is no score", row["fault_message"] or "")
         return
@@ -41,7 +44,7 @@ def show(row: dict[str, Any], said: Rows) -> None:
 
 def _said(title: str, answer: dict[str, Any], row: dict[str, Any]) -> None:
     if answer["reasoning"]:
-        with st.expander(f"{title}: reasoning, {len(answer['reasoning']):,} characters, never scored"):
+        with st.expander(f"{names.plain(title)}: reasoning, {len(answer['reasoning']):,} characters, never scored"):
             code(answer["reasoning"])
     if answer["text"] or not (answer["choice_logprobs"] or answer["tool_calls"]):
         text(title, answer["text"] or "", "The model said nothing.")
@@ -61,6 +64,7 @@ def _choices(answer: dict[str, Any], row: dict[str, Any]) -> None:
         return
     offered = sample.choices(answer)
     right = sample.expected(offered, row["target"])
+    st.markdown("**Choices**")
     st.altair_chart(charts_samples.chosen(sample.spelled(offered, row["data"]), shares, right), width="stretch")
 
 
@@ -81,7 +85,7 @@ def _verdicts(detail: Any, data: Any) -> None:
         items = value.items() if isinstance(value, dict) else enumerate(value, 1)
         asked = data.get("test_list") if name == "tests" and isinstance(data, dict) else None
         asked = asked if isinstance(asked, list) and len(asked) == len(value) else [None] * len(value)
-        st.text(name)
+        st.markdown(f"**{names.plain(name)}**")
         table([_verdict(key, one, test) for (key, one), test in zip(items, asked, strict=True)])
 
 
