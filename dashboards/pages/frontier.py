@@ -1,4 +1,7 @@
-"""Compressions: what each stage cost and saved, which models are worth their size, and what broke where."""
+"""Compressions: what they saved at which quality, which stages are worth their size, and what broke where.
+
+The address holds the state: `name` of the compression, the suite whose score is the quality (`suite`), one `stage`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import charts_frontier
+from dashboards.pages import _stages
 from dashboards.queries import Rows, frontier, sealed
 from dashboards.queries.sealed import Score
 from dashboards.view import View
@@ -18,8 +22,6 @@ HIT = 20
 """Lines of the damage map at most."""
 MIB = 2**20
 Scores = Mapping[tuple[str, str], Score]
-NUMBER = st.column_config.NumberColumn
-FORMATS = {"MiB": "%.2f", "bits": "%.2f", "KL": "%.4f", "KL of the stage": "%.4f", "tokens/s": "%.0f", "s": "%.0f"}
 
 
 def show(view: View) -> None:
@@ -28,48 +30,31 @@ def show(view: View) -> None:
     if not known:
         st.info("No compression yet. Type: harness compress tiny --recipe quickstart")
         return
-    names = [*known, *([ALL] if len(known) > 1 else [])]
-    name = st.selectbox("Compression", names, key="name", bind="query-params")
+    asked = st.columns([3, 3, 3])
+    listed = [*known, *([ALL] if len(known) > 1 else [])]
+    name = asked[0].selectbox("Compression", listed, key="name", bind="query-params")
     rows = frontier.stages(view.ask, list(known) if name == ALL else [name])
-    if name != ALL:
-        _ended(known[name])
     scores = sealed.scores(view.ask, view.database, [row["run_id"] for row in rows])
-    _frontier(view, rows, scores, name)
+    axis = _axis(asked[1], scores)
+    own = {run: one for (run, _), one in scores.items() if axis and _same(one, axis)}
+    shown = _marked(rows, own, name != ALL)
+    chosen = _chosen(asked[2], shown)
+    if name != ALL:
+        _stages.headline(known[name], shown, axis)
+    _charts(shown, axis, chosen)
+    if chosen:
+        _stages.opened(view, chosen)
+    _stages.table(shown, scores, name == ALL)
     if name != ALL:
         _damage(rows)
 
 
-def _ended(start: Mapping[str, Any]) -> None:
-    st.text(f"{start['outcome']}: {start['why']}" if start["outcome"] else "not at its end: it runs, or was killed")
-    st.caption(f"Of {start['model']}, started {start['starts']} times, last at {start['started_at']:%Y-%m-%d %H:%M}.")
-
-
-def _frontier(view: View, rows: Rows, scores: Scores, name: str) -> None:
-    """Show the table, and quality against size and speed on one suite."""
-    # Other versions or scorers are other scales: each has an axis of its own.
+def _axis(place: Any, scores: Scores) -> Score | None:
+    """Return a score of the scale to show: other versions or scorers are other scales, each an axis of its own."""
     axes = {f"{one.suite} {one.fingerprint}": one for one in scores.values()}
-    shown = [{**row, "is": _plain(row)} for row in rows]
-    axis = None
-    if axes:
-        named = st.selectbox("Quality is the score on", sorted(axes), key="suite", bind="query-params")
-        axis = axes[named]
-        shown = _marked(rows, {run: one for (run, _), one in scores.items() if _same(one, axis)}, name != ALL)
-    _table(view, shown, scores, name)
-    if axis is None:
-        st.caption("No stage has a score on sealed samples yet.")
-        return
-    points = [row for row in shown if row.get("score") is not None and row["size"]]
-    metric = f"{axis.suite}: {axis.metric}"
-    left, right = st.columns(2)
-    left.altair_chart(charts_frontier.against(points, "size", metric), width="stretch")
-    if any(row["speed"] for row in points):
-        right.altair_chart(charts_frontier.against(points, "speed", metric), width="stretch")
-    else:
-        right.caption("No stage was timed.")
-    st.caption(
-        "Optimal: no other kept model is at least as good in quality, size and speed and better in one. Intervals that"
-        " overlap prove no difference; the pairs of compare see finer."
-    )
+    # First what was measured on most samples: there differences are seen best.
+    ordered = sorted(axes, key=lambda named: (-axes[named].n, named))
+    return axes[place.selectbox("Quality is the score on", ordered, key="suite", bind="query-params")] if axes else None
 
 
 def _same(one: Score, axis: Score) -> bool:
@@ -85,65 +70,55 @@ def _marked(rows: Rows, scores: Mapping[str, Score], numbered: bool) -> Rows:
                   (("score", "value"), ("low", "low"), ("high", "high"), ("good", "good"))}  # fmt: skip
         size = None if row["size_bytes"] is None else row["size_bytes"] / MIB
         sign = str(row["number"]) if numbered else ""  # a number says nothing among several compressions
-        found.append({**row, **values, "size": size, "speed": row["tokens_per_s"], "sign": sign, "is": _plain(row)})
-    choices = [row for row in found if row["good"] is not None and row["size_bytes"] and row["kept"] is not False]
+        told = "not scored" if row["state"] == "kept" else row["state"]
+        found.append({**row, **values, "size": size, "speed": row["tokens_per_s"], "sign": sign, "is": told})
+    choices = [row for row in found if row["good"] is not None and row["size_bytes"] and row["state"] == "kept"]
     marks = frontier.optimal([(row["good"], row["size_bytes"], row["speed"]) for row in choices])
     for row, best in zip(choices, marks, strict=True):
         row["is"] = "optimal" if best else "dominated"
     return found
 
 
-def _plain(row: Mapping[str, Any]) -> str:
-    return "rolled back" if row["kept"] is False else "not scored"
+def _chosen(place: Any, rows: Rows) -> dict[str, Any] | None:
+    """Return the stage of the address, else the last one that was kept."""
+    labels = {row["name"]: row for row in rows}
+    if not labels:
+        return None
+    last = max(range(len(rows)), key=lambda at: (rows[at]["state"] == "kept", at))
+    return labels[place.selectbox("Stage", list(labels), index=last, key="stage", bind="query-params")]
 
 
-def _table(view: View, rows: Rows, scores: Scores, name: str) -> None:
-    runs = [row["run_id"] for row in rows]
-
-    def choose() -> None:
-        if chosen := st.session_state["stages"].selection.rows:
-            st.session_state["stage"] = labels[chosen[0]]
-
-    labels = [row["name"] for row in rows]
-    suites = sorted({suite for run, suite in scores if run in runs})
-    config = {key: NUMBER(format=form) for key, form in FORMATS.items()} | {"top-1": NUMBER(format="percent")}
-    st.dataframe(
-        [_cells(row, suites, scores, name == ALL) for row in rows],
-        hide_index=True, key="stages", on_select=choose, selection_mode="single-row",
-        column_config=config | dict.fromkeys(suites, NUMBER(format="%.3f")),
-    )  # fmt: skip
-    st.caption("KL in nats a token, top-1 agreement: to the model before all stages. Scores are of sealed samples.")
-    chosen = st.selectbox("Open a stage", labels, index=None, key="stage", bind="query-params")
-    if chosen in labels:
-        _links(view, rows[labels.index(chosen)])
-
-
-def _cells(row: Mapping[str, Any], suites: Sequence[str], scores: Scores, whole: bool) -> dict[str, Any]:
-    kept = {True: "kept", False: "rolled back", None: "open"}[row["kept"]]
-    own = {suite: one.value if (one := scores.get((row["run_id"], suite))) else None for suite in suites}
-    return {
-        **({"compression": row["compression"]} if whole else {}),
-        "no.": row["number"], "stage": row["step"], "is": row["is"], "gate": row["verdict"], "kept": kept,
-        "MiB": None if row["size_bytes"] is None else row["size_bytes"] / MIB, "bits": row["bits"], **own,
-        "KL": row["kl"], "KL of the stage": row["kl_step"], "top-1": row["top1"], "tokens/s": row["tokens_per_s"],
-        "s": row["seconds"], "why": row["why"],
-    }  # fmt: skip
+def _charts(rows: Rows, axis: Score | None, chosen: Mapping[str, Any] | None) -> None:
+    points = [row for row in rows if row["score"] is not None and row["size"] and row["is"] in charts_frontier.STATES]
+    if axis is None or not points:
+        st.caption("No stage has a score on sealed samples yet.")
+        return
+    for place, cost in zip(st.columns(2), ("size", "speed"), strict=True):
+        if any(row[cost] for row in points):
+            drawn = charts_frontier.against(
+                points, cost, f"{axis.suite}: {axis.metric}", chosen["name"] if chosen else ""
+            )
+            key = f"against_{cost}"
+            place.altair_chart(drawn, width="stretch", key=key, on_select=lambda key=key: _picked(key))
+        else:
+            place.caption("No stage was timed.")
+    timed = [row for row in points if row["speed"]]
+    busy = [str(row["number"]) for row in timed if row["busy"]]
+    told = "all stages" if len(busy) == len(timed) else ", ".join(busy)
+    st.caption(
+        "Optimal: no other kept model is at least as good in quality, size and speed and better in one. Intervals that"
+        " overlap prove no difference; the pairs of compare see finer. A line joins the stages that were kept."
+        f"{f' Timed on a busy machine: {told}.' if busy else ''} Click a point to open its stage."
+    )
 
 
-def _links(view: View, row: Mapping[str, Any]) -> None:
-    with st.container(horizontal=True):
-        if row["run_id"]:
-            view.link("its samples", "samples", run=row["run_id"])
-            view.link("why it fails", "clusters", run=row["run_id"])
-        if row["run_id"] and row["run_before"] and row["run_id"] != row["run_before"]:
-            view.link("compare with the one before", "compare", a=row["run_before"], b=row["run_id"])
-        if row["gate_id"]:
-            view.link("its gate", "gates", gate=row["gate_id"])
-    if row["artifact_id"]:
-        st.code(f"harness why {row['artifact_id']}", language=None)
+def _picked(key: str) -> None:
+    """Open the stage of a clicked point; a click beside all of them changes nothing."""
+    if found := st.session_state[key].selection.get(charts_frontier.PICKED):
+        st.session_state["stage"] = found[0]["name"]
 
 
-def _damage(rows: Rows) -> None:
+def _damage(rows: Sequence[Mapping[str, Any]]) -> None:
     st.subheader("What broke")
     cells = frontier.damage(rows)
     if not cells:
@@ -154,8 +129,9 @@ def _damage(rows: Rows) -> None:
     st.altair_chart(charts_frontier.damage(kept), width="stretch")
     rest = f" The {len(lines) - HIT} least hit are left out here." if len(lines) > HIT else ""
     st.caption(
-        "Broken and mended sealed samples by stage, of the model right before; * a loss that is significant at 5% over"
-        f" all capabilities of its stage.{rest}"
+        "Broken (-) and mended (+) sealed samples by stage, of the model right before; · none; * a loss that is"
+        f" significant at 5% over all capabilities of its stage.{rest}"
     )
     with st.expander("The same as a table"):
-        st.dataframe([{k: v for k, v in cell.items() if k != "number"} for cell in cells], hide_index=True)
+        told = [{k: v for k, v in cell.items() if k != "number"} for cell in cells]
+        st.dataframe(told, hide_index=True, placeholder="")

@@ -26,6 +26,7 @@ STAGES = """
 SELECT * FROM stages WHERE list_contains(?::VARCHAR[], compression) ORDER BY compression, number LIMIT 1000
 """
 JSON_COLUMNS = ("measures", "damage", "parameters")
+STATES = {True: "kept", False: "rolled back"}
 WORSE = ("worse", "grew", "new")
 """Verdicts of a significant loss: of capabilities, and of causes of failure."""
 Point = tuple[float, float, float | None]
@@ -43,13 +44,16 @@ def stages(ask: Ask, names: Sequence[str]) -> Rows:
     rows = list(map(_parsed, ask(STAGES, (list(names),)))) if known else []
     found = []
     for start in known:
-        own = {"number": 0, "step": "before", "run_id": start["run_base"], "gate_id": start["gate_base"], "kept": True}
-        found.append(_stage({**own, "compression": start["compression"], "measures": start["measures"]}))
-        found += [_stage(row) for row in rows if row["compression"] == start["compression"]]
+        own = {"number": 0, "step": "before", "run_id": start["run_base"], "gate_id": start["gate_base"], "kept": True,
+               "artifact_id": start["base"]}  # fmt: skip
+        over = start["outcome"] is not None
+        found.append(_stage({**own, "compression": start["compression"], "measures": start["measures"]}, over))
+        found += [_stage(row, over) for row in rows if row["compression"] == start["compression"]]
     return found
 
 
-def _stage(row: Mapping[str, Any]) -> dict[str, Any]:
+def _stage(row: Mapping[str, Any], over: bool) -> dict[str, Any]:
+    """Return what is shown of a stage; one that is not decided has broken where its compression is over."""
     measures = row.get("measures") or {}
     against, speed = measures.get("against") or {}, measures.get("speed") or {}
     base, before = against.get("base") or {}, against.get("before") or {}
@@ -61,7 +65,7 @@ def _stage(row: Mapping[str, Any]) -> dict[str, Any]:
         "size_bytes": measures.get("size_bytes"), "bits": measures.get("bits_per_weight"),
         "kl": base.get("kl_mean"), "kl_step": before.get("kl_mean"), "top1": base.get("top1_agreement"),
         "perplexity": measures.get("perplexity"), "tokens_per_s": speed.get("generate_tokens_s"),
-        "busy": speed.get("busy"),
+        "busy": speed.get("busy"), "state": STATES.get(row["kept"]) or ("broke" if over else "open"),
     }  # fmt: skip
 
 

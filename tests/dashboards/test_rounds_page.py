@@ -122,8 +122,12 @@ def test_walks_are_typed_out(world: Database) -> None:
 def test_a_frontier_marks_what_is_worth_its_size(world: Database) -> None:
     at = opened("frontier", world, name="small")
     found = table(at, "KL")
-    assert list(found["is"]) == ["dominated", "optimal", "rolled back", "not scored"]
-    at.selectbox(key="stage").select_index(1).run()
+    assert list(found["is"]) == ["dominated", "★ optimal", "✗ rolled back", "… open"]
+    assert at.selectbox(key="stage").value.startswith("small/1 ")  # the last one that was kept
+    told = {one.label: one.value for one in at.metric}
+    assert (told["Size, MiB"], told["Stages kept"]) == ("3.81 → 0.95", "1 of 3")
+    at.selectbox(key="stage").select_index(2).run()
+    assert laps_world.HOSTILE in [one.value for one in at.text]
     assert not at.exception
     assert "harness why ba5eba5eba5eba5e" in [one.value for one in at.code]
 
@@ -168,7 +172,31 @@ def test_another_loop_and_all_compressions(tmp_path: Path) -> None:
     assert at.selectbox[0].value == "empty"  # not a stage of it is there
     at.selectbox(key="name").select("all compressions").run()
     assert not at.exception
+    assert not at.metric  # of one compression alone
     assert set(table(at, "KL")["compression"]) == {"small", "empty"}
+
+
+@pytest.mark.parametrize("loop", ["killed", "unlucky"])
+def test_loops_without_an_accepted_round(loop: str, tmp_path: Path) -> None:
+    database = Database(tmp_path / "h.duckdb")
+    rounds.start(database, loop, {}, "digest", "tiny")
+    rounds.begin(database, loop, 1, model="tiny", verdict_before="ERROR")
+    if loop == "unlucky":
+        rounds.note(database, loop, 1, accepted=False, why="no row survived", cost={})
+        rounds.finish(database, loop, "patience", "two rounds without a gain")
+    for part in ("Decision", "Gain", "Causes", "Steps", "Training", "Lineage"):
+        at = opened("rounds", database, part=part)
+        assert at.metric[0].value == ("open" if loop == "killed" else "patience")
+
+
+def test_a_compression_that_broke_says_at_which_stage(tmp_path: Path) -> None:
+    database = Database(tmp_path / "h.duckdb")
+    stages.start(database, "lost", {}, "digest", "tiny")
+    stages.begin(database, "lost", 1, step="cut")
+    stages.finish(database, "lost", "broken", "no memory")
+    at = opened("frontier", database)
+    assert list(table(at, "KL")["is"]) == ["not scored", "✗ broke"]
+    assert at.metric[0].value == "broken"
 
 
 @pytest.mark.slow

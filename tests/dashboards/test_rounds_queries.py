@@ -73,6 +73,41 @@ def test_a_graph_leads_from_failure_to_score(world: tuple[Database, dict[str, st
     assert sum(node.kind == "cause" for node in graph.nodes) == lineage.CAUSES + 1
 
 
+def test_a_chain_of_steps_is_one_node() -> None:
+    def made(name: str, kind: str) -> lineage.Node:
+        return lineage.Node(name, kind, (f"{kind} {name}", f"improve.{name}"), name)
+
+    chain = [made("draw", "dataset"), made("verify", "dataset"), made("mix", "dataset"), made("tune", "adapter")]
+    edges = (("draw", "verify"), ("verify", "mix"), ("mix", "tune"))
+    found = lineage.compact(lineage.Graph(tuple(chain), edges))
+    assert found.nodes == (lineage.Node("mix", "dataset", ("dataset mix", "draw → verify → mix"), "mix"), chain[3])
+    assert found.edges == (("mix", "tune"),)
+    forked = lineage.Graph(tuple(chain), (*edges, ("draw", "tune")))  # two know of the first: it stays
+    assert [node.id for node in lineage.compact(forked).nodes] == ["draw", "mix", "tune"]
+
+
+def test_bounds_and_mended_causes(world: tuple[Database, dict[str, str]], tmp_path: Path) -> None:
+    ask = asking(world[0])
+    row = rounds.rounds(ask, laps_world.LOOP)[0]
+    assert [one["failures"] for one in rounds.causes(ask, row)] == list(range(10, 1, -1))
+    assert {one["still"] for one in rounds.causes(ask, row)} == {None}  # no case of them is stored
+    assert rounds.bounds(ask, laps_world.LOOP) == {}
+
+
+def test_points_on_one_another_share_a_sign() -> None:
+    own = {"low": 0.5, "high": 0.9}
+    rows = [{"cost": cost, "score": 0.7, "sign": sign, **own} for cost, sign in ((1.0, "4"), (1.001, "5"), (3.0, "0"))]
+    assert charts_frontier.signs(rows) == ["4, 5", "", "0"]
+    assert charts_frontier.signs([]) == []
+
+
+def test_noise_is_smoothed_and_a_schedule_is_not() -> None:
+    noisy = [(step, float(step % 2)) for step in range(400)]
+    assert all(abs(value - 0.5) < 0.1 for _, value in charts_rounds.smoothed(noisy)[20:])
+    assert charts_rounds.smoothed([(step, step / 400) for step in range(400)]) == []
+    assert charts_rounds.smoothed(noisy[:50]) == []
+
+
 def test_labels_cannot_leave_their_quotes(world: tuple[Database, dict[str, str]]) -> None:
     ask = asking(world[0])
     row = rounds.rounds(ask, laps_world.LOOP)[1]
@@ -99,7 +134,7 @@ def test_stages_with_the_model_before(world: tuple[Database, dict[str, str]]) ->
     rows = frontier.stages(asking(world[0]), ["small"])
     assert [row["number"] for row in rows] == [0, 1, 2, 3]
     assert (rows[0]["kl"], rows[1]["kl"], rows[1]["top1"], rows[1]["tokens_per_s"]) == (None, 0.05, 0.9, 400.0)
-    assert [row["kept"] for row in rows] == [True, True, False, None]
+    assert [row["state"] for row in rows] == ["kept", "kept", "rolled back", "open"]
     cells = frontier.damage(rows)
     assert [(cell["number"], cell["broken"]) for cell in cells[:2]] == [(1, 9), (2, 18)]
     assert cells[0]["significant"]
