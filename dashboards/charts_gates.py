@@ -54,9 +54,10 @@ def checks(found: Sequence[Check]) -> Chart | None:
     panels = alt.layer(bars, bounds, points).properties(height=alt.Step(28), width=760)
     head = alt.Header(title=None, labelAnchor="start", labelFontWeight="bold", labelFontSize=13)
     facets: alt.FacetChart = panels.facet(alt.Facet("rule:N", header=head), columns=1)
-    return facets.resolve_scale(x="independent", y="independent").properties(
+    drawn: alt.FacetChart = facets.resolve_scale(x="independent", y="independent").properties(
         spacing=20, description="Checks of a gate: observed values with intervals, and thresholds"
     )
+    return drawn
 
 
 def history(rows: Sequence[Mapping[str, Any]], shown: str) -> Chart:

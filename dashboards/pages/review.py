@@ -1,19 +1,20 @@
 """Blind ratings by people: one answer at a time, or two side by side, and what they say.
 
 The exception among the pages: a name and every rating are written, each in one short transaction (`harness.store.
-reviews`); everything else here is read-only like the rest. Nothing on the page names a model until results are asked
-for. A link with `session` and `rater` comes back to the first item that this person has not rated.
+reviews`); everything else here is read-only like the rest. Nothing that a person sees who rates names a model, nor
+leads to results, before all is rated. A link with `session` and `rater` comes back to the first item that this person
+has not rated. The address holds the state: `session`, `rater`, `show=results`.
 """
 
 from __future__ import annotations
 
 import json
-import math
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from dashboards.charts import intervals
+from dashboards.pages import _review_results
 from dashboards.queries import review as queries
 from dashboards.view import View
 from harness.store import reviews
@@ -23,56 +24,89 @@ QUESTIONS = {
     "rate": "How satisfied would you be with this answer? 1 not at all, 10 completely.",
     "compare": "Which answer is better?",
 }
+KEYS = {"rate": tuple("1234567890"), "compare": ("Left", "N", "Right")}
+TOLD = {"rate": "Keys: 1 to 9, 0 for 10, U to undo.", "compare": "Keys: arrow left, N, arrow right, U to undo."}
 TALL = 1500
 """Characters from which a text gets a box that scrolls."""
 
 
 def show(view: View) -> None:
-    """Show a session: its next item for a person, or its results."""
+    """Show a session: its next item for a person, its beginning, or its results."""
     known = {row["review"]: row for row in queries.sessions(view.ask)}
     if not known:
         st.info("No review yet. Type: harness review new RUN --samples 20 --raters 3")
         return
-    names, asked = list(known), view.param("session")
+    asked, rater = view.param("session"), view.param("rater")
+    if asked in known and rater:
+        _rate(view, known[asked], rater)
+        return
     if asked and asked not in known:
         st.warning("There is no such session; another one is shown.")
-    chosen = st.selectbox("Session", names, index=names.index(asked) if asked in known else 0)
-    view.put(session=chosen)
-    head = known[chosen]
-    done = st.toggle("Results (they name the models: rate first)", value=view.param("show") == "results")
-    view.put(show="results" if done else None)
-    if done:
-        _results(view, head)
-    elif rater := view.param("rater"):
-        _rate(view, head, rater)
+    head = known[_choose(view, known, asked)]
+    if view.param("show") == "results":
+        _review_results.show(view, head)
     else:
         _begin(view, head)
-    st.caption("This page writes names and ratings, each in one short transaction; all other pages only read.")
+
+
+def _choose(view: View, known: dict[str, Any], asked: str) -> str:
+    """Return the session; widgets follow the address, and write it."""
+    state, names = st.session_state, list(known)
+    state["review-session"] = asked if asked in known else names[0]
+    state["review-results"] = view.param("show") == "results"
+
+    def chosen() -> None:
+        view.put(session=state["review-session"], show="results" if state["review-results"] else None, rater=None)
+
+    row = st.columns([3, 1], vertical_alignment="bottom")
+    picked = row[0].selectbox(
+        "Session", names, key="review-session", on_change=chosen, format_func=lambda name: _label(known[name])
+    )
+    row[1].toggle("Results", key="review-results", on_change=chosen, help="They name the models: rate first.")
+    return str(picked)
+
+
+def _label(head: dict[str, Any]) -> str:
+    how = "rate one answer" if head["mode"] == "rate" else "compare two answers"
+    return f"{head['review']} · {how} · {head['done']} of {head['wanted']} ratings · {head['made_at']:%Y-%m-%d %H:%M}"
 
 
 def _begin(view: View, head: dict[str, Any]) -> None:
     with st.form("begin", border=False):
         name = st.text_input("Your name or code", max_chars=100, help="The same one brings you back to your place.")
         ready = st.form_submit_button("Begin", type="primary")
-    st.caption(f"{head['people']} of {head['seats']} people have begun.")
+    st.caption(
+        f"{head['people']} of {head['seats']} people have begun. Answers are shown without the model's name; results"
+        " come after the last one. This page writes names and ratings; all other pages only read."
+    )
     if ready:
         reviews.join(view.database, head["review"], name)
-        view.put(rater=" ".join(name.split()))
+        view.put(session=head["review"], rater=" ".join(name.split()), show=None)
         st.rerun()
 
 
 def _rate(view: View, head: dict[str, Any], rater: str) -> None:
     seat = reviews.join(view.database, head["review"], rater)
-    items, dealt = queries.waiting(view.ask, head["review"], seat)
-    row = st.columns([5, 1], vertical_alignment="center")
-    row[0].progress((dealt - len(items)) / max(1, dealt), text=f"{dealt - len(items)} of {dealt} rated")
-    if row[1].button("Leave", help="Your ratings are kept; the same name comes back here."):
-        view.put(rater=None)
-        st.rerun()
-    if not items:
-        st.success("All is rated. Thank you." if dealt else "No item was dealt to this seat. Thank you for coming.")
+    place = queries.waiting(view.ask, head["review"], seat)
+    row = st.columns([6, 2, 1], vertical_alignment="bottom")
+    done = place.dealt - len(place.left)
+    row[0].progress(done / max(1, place.dealt), text=f"{done} of {place.dealt} rated")
+    if place.last is not None:
+        item, value = place.last
+        label = f"Undo the last ({value:.0f})" if head["mode"] == "rate" else "Undo the last"
+        # Like a rating, it names what it means: a second click takes nothing further back.
+        if row[1].button(label, key=f"{head['review']}-{seat}-{item}-undo", shortcut="U", width="stretch"):
+            reviews.undo(view.database, head["review"], item, seat)
+            st.rerun()
+    leave = partial(view.put, rater=None)
+    row[2].button("Leave", help="Your ratings are kept; the same name comes back here.", on_click=leave)
+    if not place.left:
+        st.success(
+            "All is rated. Thank you." if place.dealt else "No item was dealt to this seat. Thank you for coming."
+        )
+        st.button("See the results", on_click=partial(view.put, rater=None, show="results"))
         return
-    item = reviews.order(head["seed"], seat, items)[0]
+    item = reviews.order(head["seed"], seat, place.left)[0]
     found = view.ask(queries.SHOWN, (head["review"], item))
     if not found:
         st.error("The answer to be rated is no longer in this database.")
@@ -97,14 +131,15 @@ def _item(view: View, head: dict[str, Any], seat: int, item: int, texts: dict[st
                 st.caption(label)
                 _text(text)
         options = {"Left is better": float(turned), "Neither": 0.5, "Right is better": float(not turned)}
+    keys = KEYS[head["mode"]]
     st.text(head["question"] or QUESTIONS[head["mode"]])
     # A click that comes late carries the key of its own item, so it can never rate the one after.
     with st.container(horizontal=True):
-        for place, (label, value) in enumerate(options.items(), start=1):
-            if st.button(label, key=f"{head['review']}-{seat}-{item}-{value}", shortcut=str(place % 10)):
+        for key, (label, value) in zip(keys, options.items(), strict=True):
+            if st.button(label, key=f"{head['review']}-{seat}-{item}-{value}", shortcut=key):
                 reviews.rate(view.database, head["review"], item, seat, value)
                 st.rerun()
-    st.caption("Keys: 1 to 9, 0 for 10." if head["mode"] == "rate" else "Keys: 1 left, 2 neither, 3 right.")
+    st.caption(TOLD[head["mode"]])
 
 
 def _prompt(text: str) -> str:
@@ -125,39 +160,3 @@ def _answer(text: str | None, calls: str | None) -> str:
 
 def _text(text: str) -> None:
     st.code(text, language=None, wrap_lines=True, height=360 if len(text) > TALL else "content")
-
-
-def _results(view: View, head: dict[str, Any]) -> None:
-    told = queries.results(view.ask, head["review"])
-    st.caption(f"{head['done']} of {head['wanted']} ratings by {head['people']} of {head['seats']} people.")
-    if not told.scores:
-        st.info("No rating yet.")
-        return
-    st.dataframe([_cells(one) for one in told.scores], hide_index=True, column_config=FORMATS)
-    rows = [{"run": one.run, "score": one.value, "low": one.low, "high": one.high} for one in told.scores]
-    st.altair_chart(intervals(rows, "run"), width="stretch")
-    if told.differences:
-        st.caption("Difference to the first run, by what one person said to the same sample")
-        st.dataframe([_cells(one) for one in told.differences], hide_index=True, column_config=FORMATS)
-    agreed = "not known: nobody rated the same, or all said the same" if math.isnan(told.alpha) else f"{told.alpha:.2f}"
-    st.text(f"Agreement (Krippendorff's alpha; 1 perfect, 0 chance): {agreed}")
-    if told.left is not None and told.left.n:
-        left = told.left
-        st.text(f"The left answer won {left.value:.0%} ({left.low:.0%} to {left.high:.0%}) of {left.n} decided ones.")
-    st.caption(
-        "Intervals are over samples or over people, whichever is wider. Fewer than six people stand for nobody else:"
-        " then over samples, and the score is that of these people. As a run that a gate can hold:"
-    )
-    st.code(f"harness review results {head['review']} --run", language="bash")
-    for one in told.scores:
-        view.link(f"samples of {one.run}", "samples", run=one.run)
-
-
-FORMATS = {name: st.column_config.NumberColumn(format="%.3f") for name in ("mean", "low", "high")}
-
-
-def _cells(one: queries.Told) -> dict[str, Any]:
-    return {
-        "run": one.run, "metric": one.metric, "mean": one.value, "low": one.low, "high": one.high,
-        "interval over": f"{len(one.units)} {one.by}s", "ratings": one.ratings,
-    }  # fmt: skip

@@ -32,7 +32,7 @@ FROM reviews r ORDER BY r.made_at DESC, r.review
 """
 SEAT = "SELECT seat FROM review_raters WHERE review = ? AND rater = ?"
 DEALT = """
-SELECT i.item, g.item IS NOT NULL AS rated
+SELECT i.item, g.value, row_number() OVER (ORDER BY g.rated_at DESC NULLS LAST, g.rowid DESC) = 1 AS last
 FROM review_items i
 LEFT JOIN review_ratings g ON g.review = i.review AND g.item = i.item AND g.seat = ?
 WHERE i.review = ? AND list_contains(i.seats, ?)
@@ -50,12 +50,34 @@ SELECT g.item, g.seat, g.value, g.swapped, i.suite, i.sample_id, i.name, i.split
 FROM review_ratings g JOIN review_items i ON i.review = g.review AND i.item = g.item
 WHERE g.review = ? ORDER BY g.item, g.seat
 """
+PEOPLE = """
+SELECT p.seat, p.rater, count(g.item) AS rated, count(i.item) AS wanted, p.joined_at
+FROM review_raters p
+LEFT JOIN review_items i ON i.review = p.review AND list_contains(i.seats, p.seat)
+LEFT JOIN review_ratings g ON g.review = p.review AND g.seat = p.seat AND g.item = i.item
+WHERE p.review = ? GROUP BY ALL ORDER BY p.seat
+"""
+SPREAD = """
+SELECT i.run_a, i.run_b, g.value, count(*) AS n FROM review_ratings g JOIN review_items i USING (review, item)
+WHERE g.review = ? GROUP BY ALL ORDER BY ALL
+"""
 RUNS = "SELECT runs, mode, question FROM reviews WHERE review = ?"
 RANGES: Mapping[str, tuple[str, float, float]] = {"rate": ("satisfaction", 1, 10), "compare": ("preference", 0, 1)}
 """Mode -> name of its metric, lowest and highest value."""
 BY = ("sample", "rater")
 FEWEST = 6
 """Units below which no 95% interval over them is told: five say nothing about others (`stats.signflip`)."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where a person stands."""
+
+    left: list[int]
+    """Items to rate."""
+    dealt: int
+    last: tuple[int, float] | None
+    """Item rated last, and how: what can be taken back."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +116,21 @@ def sessions(ask: Ask) -> Rows:
     return ask(SESSIONS, ()) if ask(THERE, ()) else []
 
 
-def waiting(ask: Ask, review: str, seat: int) -> tuple[list[int], int]:
-    """Return the items that a seat has not rated, and how many were dealt to it."""
+def waiting(ask: Ask, review: str, seat: int) -> Seat:
+    """Return what was dealt to a seat, and what it has still to rate."""
     found = ask(DEALT, (seat, review, seat))
-    return [row["item"] for row in found if not row["rated"]], len(found)
+    last = [(row["item"], row["value"]) for row in found if row["last"] and row["value"] is not None]
+    return Seat([row["item"] for row in found if row["value"] is None], len(found), last[0] if last else None)
+
+
+def people(ask: Ask, review: str) -> Rows:
+    """Return a row a person: seat, name or code, ratings given and wanted."""
+    return ask(PEOPLE, (review,))
+
+
+def spread(ask: Ask, review: str) -> Rows:
+    """Return how often each value was given: run_a, run_b (comparisons), value, n."""
+    return ask(SPREAD, (review,))
 
 
 def results(ask: Ask, review: str) -> Results:

@@ -3,6 +3,7 @@
     review = create(database, ["tuned"], samples=20, seats=100)      "review-5b0c9e77d1": 20 answers, 100 people
     seat = join(database, review, "ana")                             a name comes back to its own seat
     rate(database, review, item=3, seat=seat, value=8)               True; False: it was rated before, nothing changes
+    undo(database, review, item=3, seat=seat)                        True, if it is the last that this seat rated
 
 A sample is rated in all its answers by the same seats, so that runs are compared within persons. Seats are dealt by
 `seating`: all have as many samples, to one, and pairs of seats meet about as often. What a seat sees, in which order
@@ -210,6 +211,22 @@ def rate(database: Database, review: str, item: int, seat: int, value: float) ->
         row = dict(zip(("review", "item", "seat"), mine, strict=True))
         row |= {"value": float(value), "swapped": swapped(head["seed"], seat, item), "rated_at": now()}
         insert(connection, "review_ratings", row)
+    return True
+
+
+def undo(database: Database, review: str, item: int, seat: int) -> bool:
+    """Take back the rating that a seat gave last; return False, and change nothing, where `item` is not that one.
+
+    Raises:
+        UsageError: no such session.
+    """
+    named = session(database, review)["review"]
+    last = "SELECT item FROM review_ratings WHERE review = ? AND seat = ? ORDER BY rated_at DESC, rowid DESC LIMIT 1"
+    with database.write() as connection:
+        # The page says which one: in a second window, the last is another by now.
+        if connection.execute(last, [named, seat]).fetchall() != [(item,)]:
+            return False
+        connection.execute("DELETE FROM review_ratings WHERE review = ? AND item = ? AND seat = ?", [named, item, seat])
     return True
 
 

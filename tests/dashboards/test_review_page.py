@@ -108,7 +108,41 @@ def test_sides_of_a_comparison_are_stored_as_what_was_meant(database: Database) 
         press(at, "Left is better")
         assert ratings(database)[-1]["value"] == float(left == digest["tuned"])
     at = opened(session=review, show="results")
-    assert len(at.dataframe) == 1 and set(at.dataframe[0].value["run"]) == {"base", "tuned"}
+    assert set(at.dataframe[0].value["run"]) == {"base", "tuned"}
+
+
+def test_the_last_rating_is_taken_back_once(database: Database) -> None:
+    review = reviews.create(database, ["base"], samples=2, seats=1)
+    at = opened(session=review, rater="ana")
+    first = at.code[1].value
+    assert not any("Undo" in one.label for one in at.button)
+    press(at, "3")
+    press(at, "4")
+    assert "All is rated" in at.success[0].value
+    press(at, "Undo the last (4)")
+    press(at, "Undo the last (3)")
+    assert not ratings(database) and at.code[1].value == first
+    press(at, "10")
+    assert [row["value"] for row in ratings(database)] == [10.0]
+
+
+def test_results_wait_for_the_last_answer_and_a_wrong_link_takes_no_seat(database: Database) -> None:
+    review = reviews.create(database, ["base"], samples=1, seats=1)
+    at = opened(session="review-none", rater="bo", show="results")
+    assert "no such session" in at.warning[0].value and not read.query(database, "FROM review_raters")
+    at = opened(session=review, rater="ana", show="results")
+    assert not at.selectbox and not at.toggle and not at.dataframe and HOSTILE in shown(at)
+    press(at, "9")
+    press(at, "See the results")
+    assert list(at.dataframe[0].value["mean"]) == [9.0] and at.query_params["show"] in ("results", ["results"])
+
+
+def test_sessions_are_chosen_again_and_again(database: Database) -> None:
+    made = [reviews.create(database, ["base"], samples=n, seats=1) for n in (1, 2, 3)]
+    at = opened()
+    for review in (made[0], made[1], made[2], made[0]):
+        at.selectbox(key="review-session").set_value(review).run()
+        assert at.query_params["session"] in (review, [review]) and at.selectbox[0].value == review
 
 
 def test_a_full_session_and_a_wrong_link_say_so(database: Database) -> None:

@@ -12,6 +12,7 @@ import pytest
 from review_rows import copied
 from typer.testing import CliRunner
 
+from dashboards import charts_review
 from dashboards.queries import Ask
 from dashboards.queries import review as queries
 from harness import hashing
@@ -103,6 +104,21 @@ def test_a_comparison_tells_preference_and_place(database: Database) -> None:
     base, tuned = told.scores
     assert base.value == pytest.approx(1 / 24) and tuned.value == pytest.approx(23 / 24) and tuned.low > 0.75
     assert told.left is not None and told.left.n == 44 and told.left.low < 0.5 < told.left.high
+
+
+def test_who_has_rated_and_how_often_what_was_said(database: Database) -> None:
+    review, ask = reviews.create(database, ["base", "tuned"], samples=3, seats=2), asking(database)
+    for name, items in (("ana", range(6)), ("bo", range(2))):
+        seat = reviews.join(database, review, name)
+        for item in items:
+            reviews.rate(database, review, item, seat, 4.0 + seat)
+    told = [(row["rater"], row["rated"], row["wanted"]) for row in queries.people(ask, review)]
+    assert told == [("ana", 6, 6), ("bo", 2, 6)]
+    counted = {(row["run_a"], row["value"]): row["n"] for row in queries.spread(ask, review)}
+    assert sum(counted.values()) == 8 and counted["base", 4.0] == 3 == counted["tuned", 4.0]
+    rows = [{"run": row["run_a"], "said": f"{row['value']:.0f}", "n": row["n"]} for row in queries.spread(ask, review)]
+    drawn = charts_review.spread(rows, ["4", "5"]).to_dict()
+    assert "base" in str(drawn) and "ratings" in str(drawn)
 
 
 def test_without_ratings_nothing_is_told(database: Database) -> None:

@@ -100,6 +100,17 @@ def test_nothing_is_rated_twice_or_by_others(database: Database) -> None:
         reviews.rate(database, review, item, 0, 11.0)
 
 
+def test_only_the_last_rating_of_a_seat_is_undone(database: Database) -> None:
+    review = reviews.create(database, ["base"], samples=3, seats=2)
+    for seat, item in ((0, 1), (1, 1), (0, 2)):
+        reviews.rate(database, review, item, seat, 5.0)
+    assert not reviews.undo(database, review, 1, 0) and not reviews.undo(database, review, 0, 0)
+    assert reviews.undo(database, review, 2, 0) and not reviews.undo(database, review, 2, 0)
+    rows = read.query(database, "SELECT seat, item FROM review_ratings ORDER BY seat")
+    assert rows == [{"seat": 0, "item": 1}, {"seat": 1, "item": 1}]
+    assert reviews.rate(database, review, 2, 0, 6.0) and reviews.undo(database, review, 2, 0)
+
+
 def test_sides_are_drawn_for_each_seat() -> None:
     left = [reviews.swapped(0, seat, item) for seat in range(20) for item in range(20)]
     assert 150 < sum(left) < 250
