@@ -1,7 +1,6 @@
 """What a person does with a cause: gives it a name, takes its failures away as JSON lines.
 
-A name is written only where the dashboard was started with HARNESS_DASHBOARD_WRITE=1; else the field is shut and says
-why.
+A name is written only where `harness dashboard --write` serves; else the field is shut and says so.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboards import names
 from dashboards.view import View
 from harness.failures.case import Case, Diagnosis
 from harness.failures.cases import cases
@@ -21,6 +21,7 @@ from harness.failures.diagnosis import diagnose_all
 from harness.store import Database, failures
 
 WRITE = "HARNESS_DASHBOARD_WRITE"
+"""Environment variable that `harness dashboard --write` sets to 1."""
 Key = tuple[str, str, int]
 
 
@@ -36,10 +37,10 @@ def name(view: View, chosen: dict[str, Any]) -> None:
             failures.set_name(view.database, chosen["cause"], label.strip())
             st.rerun()
     if may:
-        st.caption(f"The id {chosen['cause']} stays. Named so far by: {chosen['label_source']}.")
+        by = f" Named so far by: {names.plain(chosen['label_source'])}." if chosen["label_source"] else ""
+        st.caption(f"The id {chosen['cause']} stays, in later analyses too.{by}")
     else:
-        st.caption("This dashboard only reads. To write names, start it with the environment variable "
-                   f"{WRITE}=1, or type:")  # fmt: skip
+        st.caption("This dashboard only reads. Names are written by `harness dashboard --write`, or by:")
         st.code(f"harness failures RUN --rename {chosen['cause']}=NAME", language="sh")
 
 
@@ -47,13 +48,13 @@ def export(view: View, analysis: dict[str, Any], chosen: dict[str, Any]) -> None
     """Show the button that downloads the failures of a cause."""
     path, stamp = str(view.database.path), view.stamp
     st.download_button(
-        f"Download {chosen['failures']} failures as JSONL",
+        f"Download {chosen['failures']:,} failures as JSONL",
         partial(jsonl, path, stamp, analysis, chosen["cause"], chosen["label"]),
         file_name=f"{analysis['run_id']}-{chosen['cause'] or 'unlike'}.jsonl", mime="application/jsonl",
         on_click="ignore", disabled=not chosen["failures"],
     )  # fmt: skip
     if analysis["split"] != "dev":
-        st.caption("Samples of the test split are among them: to look at, never to make training data of.")
+        st.caption("With samples of the test split: to look at, never to make training data of.")
 
 
 def jsonl(path: str, stamp: tuple[int, int], analysis: dict[str, Any], cause: str, label: str) -> bytes:

@@ -28,8 +28,10 @@ from harness.failures.trends import RIGHT, Answer, Change, Flow, Share
 
 PAGE = 25
 """Failures shown at a time."""
-POINTS = 4000
-"""Of a map at most; the rest is left out, evenly."""
+POINTS = 5000
+"""Places of a map at most; the rest is left out, evenly."""
+MARKED, MARKS = 0.1, 15
+"""Share of a cause's failures that a mark has at least to be told, and marks told at most."""
 PENDING = "(not analysed)"
 """State of a failure that no analysis has seen."""
 TABLES = "SELECT count(*) AS tables FROM duckdb_tables() WHERE table_name IN ('taxonomies', 'members')"
@@ -58,14 +60,15 @@ WITH held AS (
 SCORED = """
 scored AS (
     SELECT r.run_id, r.suite, r.sample_id, r.attempt, coalesce(r.sample_digest, '') AS digest,
-           coalesce(s.origin, r.sample_id) AS origin, s.name, s.split, s.target, sc.mode, sc.answer, sc.measures
+           coalesce(s.origin, r.sample_id) AS origin, s.name, s.split, s.target, s.tags, sc.mode, sc.answer,
+           sc.measures, r.completion_keys[1] AS said
     FROM latest r JOIN scores sc ON sc.key = r.score_key AND sc.suite = r.suite
     LEFT JOIN samples s ON s.suite = r.suite AND s.digest = r.sample_digest
     WHERE $4 IN ('all', s.split))
 """
 LATEST = """
 latest AS (
-    SELECT run_id, suite, sample_id, attempt, sample_digest, score_key FROM records{only}
+    SELECT run_id, suite, sample_id, attempt, sample_digest, score_key, completion_keys FROM records{only}
     WHERE list_contains($2::VARCHAR[], run_id) AND list_contains($3::VARCHAR[], suite) AND score_key IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY run_id, suite, sample_id, attempt ORDER BY recorded_at DESC) = 1),
 """
@@ -92,10 +95,37 @@ SELECT suite, sample_id, attempt, name, split, mode, answer, target, similarity,
 FROM wanted JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right'
 ORDER BY round(similarity, 5) DESC, suite, sample_id, attempt LIMIT $6 OFFSET $7
 """
+PLACE = f"""{SOME.format(which="cause_id = $5")}
+SELECT place FROM (
+    SELECT suite, sample_id, attempt,
+           row_number() OVER (ORDER BY round(similarity, 5) DESC, suite, sample_id, attempt) - 1 AS place
+    FROM wanted JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right')
+WHERE concat_ws('/', suite, sample_id, attempt) = $6
+"""
 MAP = f"""{SOME.format(which="x IS NOT NULL AND y IS NOT NULL")}
-SELECT suite, sample_id, attempt, cause_id, x, y
-FROM wanted JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right'
-ORDER BY hash(sample_id) LIMIT $5
+SELECT *, count(*) OVER () AS places FROM (
+    SELECT cause_id AS cause, round(x, 3) AS x, round(y, 3) AS y, count(*) AS failures,
+           min(concat_ws('/', suite, sample_id, attempt)) AS key,
+           min_by(coalesce(name, sample_id), concat_ws('/', suite, sample_id, attempt)) AS sample
+    FROM wanted JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right' GROUP BY ALL)
+ORDER BY hash(key) LIMIT $5
+"""
+TRAITS = f"""{EVERY.rstrip()},
+told AS (
+    SELECT mode <> 'right' AS wrong, tags, c.finish, c.completion_tokens AS tokens
+    FROM scored LEFT JOIN held USING (run_id, suite, sample_id, attempt) LEFT JOIN completions c ON c.key = said
+    WHERE mode = 'right' OR cause_id = $5),
+usual AS (SELECT quantile_cont(tokens, 0.1) AS low, quantile_cont(tokens, 0.9) AS high FROM told WHERE NOT wrong),
+traits AS (
+    SELECT wrong, 'finish: ' || finish AS mark FROM told WHERE finish <> ''
+    UNION ALL SELECT wrong, unnest(list_transform(map_entries(tags), lambda e: e.key || ': ' || e.value)) FROM told
+    UNION ALL SELECT wrong, CASE WHEN tokens > high THEN 'longer than nine of ten right answers'
+                                 ELSE 'shorter than nine of ten right answers' END
+              FROM told, usual WHERE tokens > high OR tokens < low)
+SELECT mark, count(*) FILTER (wrong) AS failures, count(*) FILTER (NOT wrong) AS passed,
+       (SELECT count(*) FROM told WHERE wrong) AS all_failures,
+       (SELECT count(*) FROM told WHERE NOT wrong) AS all_passed
+FROM traits GROUP BY mark
 """
 FAMILY = "SELECT taxonomy_id, coalesce(parent, '') AS parent, made_at, n FROM taxonomies ORDER BY made_at, taxonomy_id"
 DESCENTS = """
@@ -189,9 +219,33 @@ def members(ask: Ask, analysis: Mapping[str, Any], cause: str, page: int) -> Row
     return ask(MEMBERS, (*_scope(analysis), cause, PAGE, page * PAGE))
 
 
+def place(ask: Ask, analysis: Mapping[str, Any], cause: str, key: str) -> int | None:
+    """Return where, from 0, a failure stands among those of a cause; None where it is not. `key`: suite/id/attempt."""
+    found = ask(PLACE, (*_scope(analysis), cause, key))
+    return int(found[0]["place"]) if found else None
+
+
 def points(ask: Ask, analysis: Mapping[str, Any]) -> Rows:
-    """Return places of failures on the taxonomy's map, at most `POINTS`, evenly left out."""
+    """Return places on the taxonomy's map with their failures, at most `POINTS` of the `places`, evenly left out.
+
+    A row a place and cause: number of failures, key and name of one of them.
+    """
     return ask(MAP, (*_scope(analysis), POINTS))
+
+
+def marks(ask: Ask, analysis: Mapping[str, Any], cause: str) -> Rows:
+    """Return tags, finish and length that many failures of a cause have: `here` and `right`, shares of 0 to 1.
+
+    `right`: of the run's right answers. The most telling first, at most `MARKS`; none without a right answer, and none
+    that all of both have.
+    """
+    found = []
+    for row in ask(TRAITS, (*_scope(analysis), cause)):
+        if row["all_failures"] and row["all_passed"]:
+            here, right = row["failures"] / row["all_failures"], row["passed"] / row["all_passed"]
+            if here >= MARKED and not here == right == 1:
+                found.append({**row, "here": here, "right": right})
+    return sorted(found, key=lambda row: (row["right"] - row["here"], row["mark"]))[:MARKS]
 
 
 def lineage(ask: Ask, taxonomy_id: str) -> tuple[Rows, Rows]:

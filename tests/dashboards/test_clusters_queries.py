@@ -61,9 +61,38 @@ def test_members_come_in_pages_and_none_twice(made: tuple[Database, Analysis, An
 
 def test_the_map_holds_every_failure(made: tuple[Database, Analysis, Analysis]) -> None:
     found = clusters.points(asking(made[0]), of(asking(made[0]), "run-1"))
-    assert len(found) == 160 and any(row["x"] for row in found)
-    drawn = [{**row, "cause": row["cause_id"], "label": "x"} for row in found]
-    assert charts.map_of(drawn, "").to_dict()["mark"]["type"] == "circle"
+    assert sum(row["failures"] for row in found) == 160 and found[0]["places"] == len(found)
+    rows = [{"cause": cause.id, "label": "the same"} for cause in made[1].causes]
+    ask, cause = asking(made[0]), made[1].causes[0].id
+    keys = {row["key"] for row in found if row["cause"] == cause}
+    assert keys and all(clusters.place(ask, of(ask, "run-1"), cause, key) is not None for key in keys)
+    assert charts.map_of(found, rows, cause, found[0]["key"]).to_dict()["mark"]["type"] == "circle"
+
+
+def test_a_map_is_thinned_and_says_so(
+    made: tuple[Database, Analysis, Analysis], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "POINTS", 2)
+    found = clusters.points(asking(made[0]), of(asking(made[0]), "run-1"))
+    assert len(found) == 2 and found[0]["places"] > 2
+
+
+def test_where_a_failure_stands_is_its_place_on_the_pages(made: tuple[Database, Analysis, Analysis]) -> None:
+    database, first, _ = made
+    ask, cause = asking(database), first.causes[0]
+    keys = ["/".join(map(str, member.case.key)) for member in first.members(cause.id)]
+    assert [clusters.place(ask, of(ask, "run-1"), cause.id, key) for key in keys[::9]] == list(range(len(keys)))[::9]
+    assert clusters.place(ask, of(ask, "run-1"), cause.id, "made/no/0") is None
+
+
+def test_marks_are_counted_among_failures_and_right_answers(made: tuple[Database, Analysis, Analysis]) -> None:
+    database, first, _ = made
+    ask = asking(database)
+    cut = next(one for one in first.causes if {m.case.mode for m in first.members(one.id)} == {"truncated"})
+    found = {row["mark"]: row for row in clusters.marks(ask, of(ask, "run-1"), cut.id)}
+    length = found["finish: length"]
+    assert (length["here"], length["right"], length["failures"], length["all_passed"]) == (1.0, 0.0, 40, 80)
+    assert next(iter(found.values()))["right"] == 0.0
 
 
 def test_a_trend_has_the_intervals_of_the_shares(made: tuple[Database, Analysis, Analysis]) -> None:
@@ -75,8 +104,18 @@ def test_a_trend_has_the_intervals_of_the_shares(made: tuple[Database, Analysis,
         whole = analysis.shares[cause].of_answers
         assert (row["share"], row["low"], row["high"]) == pytest.approx((whole.value, whole.low, whole.high))
     assert all(row["low"] is None for row in found if row["cause"] != cause)
-    svg = charts.trend([{**row, "label": row["cause"]} for row in found], cause).to_dict()
+    svg = charts.trend([{**row, "label": row["cause"], "run": row["run_id"]} for row in found], cause).to_dict()
     assert len(svg["layer"]) == 2
+
+
+def test_bars_keep_causes_of_one_label_apart_and_long_labels_whole() -> None:
+    label = "all parts there in exactly reversed order · another answer"
+    rows = [
+        {"cause": f"{n:x}" * 12, "label": label, "failures": 9, "share": 0.3, "low": 0.1, "high": 0.5} for n in (1, 2)
+    ]
+    (data,) = charts.shares(rows, rows[0]["cause"]).to_dict()["datasets"].values()
+    assert [row["axis"] for row in data] == [f"{label} 1111", f"{label} 2222"]
+    assert len({row["colour"] for row in data}) == 2
 
 
 def test_a_failure_after_the_analysis_is_told_not_hidden(copy: Database) -> None:
@@ -92,7 +131,7 @@ def test_a_failure_scored_right_since_is_none(copy: Database) -> None:
         connection.execute("UPDATE scores SET mode = 'right', measures = MAP {'acc': 1.0} WHERE mode = 'truncated'")
     ask = asking(copy)
     found = clusters.standing(ask, of(ask, "run-1"))
-    assert found.failures == 120 and len(clusters.points(ask, of(ask, "run-1"))) == 120
+    assert found.failures == sum(row["failures"] for row in clusters.points(ask, of(ask, "run-1"))) == 120
 
 
 def test_lineage_of_a_refit_with_a_persons_name(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
