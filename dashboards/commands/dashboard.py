@@ -17,6 +17,7 @@ from harness.errors import MissingPackage
 @command
 def run(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of localhost.")] = 8501,
+    write: Annotated[bool, typer.Option("--write", help="People may name causes of failure on its page.")] = False,
     db: Db = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -44,7 +45,8 @@ def run(
         *(f"--{key}={value}" for key, value in options.items()),
     ]
     root = os.pathsep.join(filter(None, [str(app.parents[2]), os.environ.get("PYTHONPATH")]))
-    child = subprocess.Popen(words, env={**os.environ, "HARNESS_DB": str(database.path), "PYTHONPATH": root})
+    settings = {"HARNESS_DB": str(database.path), "HARNESS_DASHBOARD_WRITE": "1" if write else "0", "PYTHONPATH": root}
+    child = subprocess.Popen(words, env={**os.environ, **settings})
     try:
         return child.wait()
     except KeyboardInterrupt:
