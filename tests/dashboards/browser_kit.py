@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
@@ -103,6 +104,34 @@ def settled(page: Page) -> Page:
     )
     assert wide <= 0, f"{page.url} scrolls {wide} pixels sideways"
     return page
+
+
+def state(page: Page) -> dict[str, str]:
+    """Return the parameters of the address."""
+    return dict(parse_qsl(urlsplit(page.url).query))
+
+
+def choose(page: Page, label: str, option: str) -> Page:
+    """Choose what a box of that label offers, by the beginning of its words."""
+    box = page.get_by_test_id("stSelectbox").filter(has=page.get_by_text(label, exact=True))
+    box.get_by_role("combobox").click()
+    page.get_by_role("option", name=re.compile(f"^{re.escape(option)}")).first.click()
+    return settled(page)
+
+
+def click_row(page: Page, row: int, table: int = 0) -> Page:
+    """Tick the box before a row, from 0, of a table, from 0. Tables are a canvas: the place is computed."""
+    frame = page.get_by_test_id("stDataFrame").nth(table)
+    frame.scroll_into_view_if_needed()
+    lines = frame.get_by_role("grid")
+    expect(lines).to_be_attached(timeout=WAIT_S * 1000)
+    tall = frame.locator(".dvn-stack").evaluate("e => e.scrollHeight")
+    place = frame.get_by_test_id("data-grid-canvas").bounding_box()
+    assert place is not None
+    step = tall / int(lines.get_attribute("aria-rowcount") or 1)
+    page.mouse.click(place["x"] + 16, place["y"] + step * (row + 1.5))
+    page.wait_for_timeout(300)
+    return settled(page)
 
 
 def _listen(message: ConsoleMessage, complaints: list[str]) -> None:
