@@ -13,36 +13,53 @@ import altair as alt
 
 from dashboards.charts import Chart
 
-COLOURS = {"better": "#2a9d5c", "worse": "#d1495b", "no difference shown": "#8a8f98"}
+NONE = "no difference shown"
+COLOURS = {"better": "#2a9d5c", "worse": "#d1495b", NONE: "#8a8f98"}
 """Readable on light and on dark ground."""
+SHAPES = {"better": "triangle-right", "worse": "triangle-left", NONE: "circle"}
+"""For who sees no red or green."""
 FIGURES = ("delta", "low", "high")
+PICKED = "picked"
+"""Name of the selection by a click anywhere on a line."""
 
 
-def forest(rows: Sequence[Mapping[str, Any]], units: str = "B - A") -> Chart:
+def forest(
+    rows: Sequence[Mapping[str, Any]], units: str = "B - A", whole: Mapping[str, Any] | None = None, click: bool = False
+) -> Chart:
     """Return differences with their intervals, one line each, the lowest on top, beside a line at zero.
 
-    `units`: title of the axis. Infinite bounds are left out.
+    `units`: title of the axis. `whole`: the line of all of them together, shown last. `click`: a click selects the
+    `name` of a line, as `PICKED`. Infinite bounds are left out.
     """
-    values = [
-        {
-            "name": str(row["name"]), "n": row["n"], "verdict": row["verdict"] or "no difference shown",
-            **{name: row[name] if math.isfinite(row[name]) else None for name in FIGURES},
-        }
-        for row in rows
-    ]  # fmt: skip
-    y = alt.Y("name:N", sort=[row["name"] for row in sorted(values, key=lambda row: row["delta"] or 0.0)], title=None)
-    colour = alt.Color(
-        "verdict:N", title=None, legend=alt.Legend(orient="top"),
-        scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
-    )  # fmt: skip
-    base = alt.Chart(alt.InlineData(values=values))
+    values = sorted(map(_value, rows), key=lambda row: row["delta"] or 0.0) + ([_value(whole)] if whole else [])
+    domain = list(COLOURS)
+    y = alt.Y("name:N", sort=[row["name"] for row in values], title=None, axis=alt.Axis(labelLimit=260, ticks=False))
+    colour = alt.Color("verdict:N", scale=alt.Scale(domain=domain, range=list(COLOURS.values())), legend=None)
+    shape = alt.Shape("verdict:N", scale=alt.Scale(domain=domain, range=list(SHAPES.values())), legend=None)
+    base = alt.Chart({"values": values})
     told = ["name:N", "n:Q", *(alt.Tooltip(f"{name}:Q", format="+.4f") for name in FIGURES), "verdict:N"]
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 4], color="#8a8f98")
-    whole = alt.layer(
-        zero.encode(x="zero:Q"),
-        base.transform_filter("isValid(datum.low) && isValid(datum.high)")
-        .mark_rule(strokeWidth=2)
-        .encode(x=alt.X("low:Q", title=units), x2="high:Q", y=y, color=colour, tooltip=told),
-        base.mark_point(filled=True, size=60, opacity=1).encode(x="delta:Q", y=y, color=colour, tooltip=told),
+    ground = base.mark_rect(opacity=0).encode(y=y, tooltip=told)
+    if click:
+        ground = ground.add_params(alt.selection_point(name=PICKED, fields=["name"]))
+    bounded = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
+    drawn = alt.layer(
+        ground,
+        alt.Chart({"values": [{}]}).mark_rule(strokeDash=[4, 4], color=COLOURS[NONE]).encode(x=alt.datum(0)),
+        bounded.mark_rule(strokeWidth=2.5).encode(
+            x=alt.X("low:Q", title=units, axis=alt.Axis(format="+~g", tickCount=8, grid=True)),
+            x2="high:Q",
+            y=y,
+            color=colour,
+            tooltip=told,
+        ),
+        base.mark_point(filled=True, size=130, opacity=1).encode(
+            x="delta:Q", y=y, color=colour, shape=shape, tooltip=told
+        ),
     )
-    return whole.properties(description=f"Differences with intervals ({units}), {len(values)} lines")
+    said = f"Differences {units} with intervals, {len(values)} lines; the dashed line is at zero."
+    return drawn.properties(description=said, height=alt.Step(24))
+
+
+def _value(row: Mapping[str, Any]) -> dict[str, Any]:
+    figures = {name: row[name] if math.isfinite(row[name]) else None for name in FIGURES}
+    return {"name": str(row["name"]), "n": row["n"], "verdict": row["verdict"] or NONE, **figures}

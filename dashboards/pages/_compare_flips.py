@@ -1,171 +1,132 @@
-"""The samples on which two runs differ, losses first, and a word diff of what both said. Part of the page `compare`.
+"""The samples on which two runs differ, losses first, page by page. Part of the page `compare`.
 
-Texts of models go through `st.text`, `st.code` and cells of tables, which take nothing for markup. Cost: the list asks
-for the answers of the samples that it shows, the diff for two completions.
+Texts of models go into cells of tables, which take nothing for markup. Cost: the list asks for the answers of the
+samples that it shows, no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from dashboards import words
-from dashboards.queries import compare
+from dashboards.pages import _compare_said as said
+from dashboards.pages._compare_address import choose, key, on_row, ticked, whole
 from dashboards.view import View
 from harness.compare import SuitePairs
-from harness.compare.flips import Flip, flips
+from harness.compare.flips import Flip, flips, places
 from harness.store import Database
 
-PAGE = 20
-"""Flipped samples on one page of the list."""
+PAGE = 10
+"""Flipped samples on one page of the list: all are seen without scrolling in it."""
 SIGNS = {"losses, then wins": (-1, 1), "losses": (-1,), "wins": (1,)}
 ANY = "any"
 SAID = 160
 """Characters of an answer in the list."""
-NUMBERS = {name: st.column_config.NumberColumn(format="%.3g") for name in ("score A", "score B")}
+NUMBERS = {
+    "flip": st.column_config.TextColumn(width=30),
+    **{name: st.column_config.NumberColumn(format="%.3g", width=40) for name in ("score A", "score B")},
+    **{name: st.column_config.TextColumn(width=250) for name in ("answer A", "answer B")},
+}
 
 
-def show(view: View, pairs: SuitePairs, a: str, b: str) -> None:
-    """Show the flipped samples of a suite (losses: A does better), and one of them."""
+def show(view: View, pairs: SuitePairs, tag: str, a: str, b: str) -> None:
+    """Show the flipped samples of a suite (losses: A does better), of one value of `tag` where chosen, and one."""
     st.subheader("Flipped samples")
     losses, wins = pairs.signs.count(-1), pairs.signs.count(1)
     if not losses + wins:
         st.text(f"None: both runs do equally well on each of {len(pairs.ids)} pairs.")
         return
-    st.caption(f"{losses} losses (A does better) and {wins} wins (B does better) among {len(pairs.ids)} pairs.")
-    view.link("all of them among the samples, to search and filter", "samples", run=b, suite=pairs.suite, flip=a)
-    sides = st.columns(3)
-    which, group = _filters(view, pairs, sides)
-    signs = SIGNS[which]
-    keep = [s in signs and group in (ANY, t.get(pairs.group_tag)) for s, t in zip(pairs.signs, pairs.tags, strict=True)]
-    total = sum(keep)
-    if not total:
+    keep = _filters(view, pairs, tag)
+    kept = pairs.only(keep)
+    order = [kept.ids[place] for place in places(kept)]
+    if not order:
         st.warning("Nothing is left: the filters above leave all flipped samples out.")
         return
-    pages = (total + PAGE - 1) // PAGE
-    page = sides[2].number_input(f"Page of {pages}", 1, pages, value=min(pages, _whole(view.param("page"))))
-    view.put(page=str(page) if page > 1 else None)
-    key = (pairs.suite, which, group)
-    listed = _flips(str(view.database.path), view.stamp, pairs.only(keep), (a, b), int(page) * PAGE, key)
-    sample = _choose(view, listed[(int(page) - 1) * PAGE :], pairs)
+    pages = -(-len(order) // PAGE)
+    page = whole(view.param("page"), pages)
+    group = view.param("group")
+    _turn(view, page, pages, len(order), (losses, wins))
+    state = (pairs.suite, pairs.metric.name, tag, group, view.param("flips"))
+    listed = _flips(view.database, str(view.database.path), view.stamp, kept, (a, b), page, state)
+    sample = _choose(view, listed, pairs)
+    found = {"run": b, "suite": pairs.suite, "flip": a, **({"tag": f"{tag}={group}"} if tag and group else {})}
+    view.link("all of them among the samples, to search and filter", "samples", **found)
     if sample:
-        _both(view, pairs, (a, b), sample)
+        said.show(view, pairs, (a, b), sample, order, PAGE)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)  # type: ignore[untyped-decorator]
 def _flips(
-    path: str, stamp: tuple[int, int], _pairs: SuitePairs, runs: tuple[str, str], count: int, key: tuple[str, ...]
+    _database: Database,
+    path: str,
+    stamp: tuple[int, int],
+    _pairs: SuitePairs,
+    runs: tuple[str, str],
+    page: int,
+    state: tuple[str, ...],
 ) -> list[Flip]:
-    """Return the first `count` flips of `_pairs`, which `key` tells from others of the same runs and file."""
-    return flips(Database(Path(path)), _pairs, *runs, count)
+    """Return a page of the flips of `_pairs`, which `state` tells from others of the same runs and file."""
+    return flips(_database, _pairs, *runs, PAGE, (page - 1) * PAGE)
 
 
-def _filters(view: View, pairs: SuitePairs, sides: Sequence[Any]) -> tuple[str, str]:
-    """Return which way the samples flipped, and the value of the suite's own tag (`ANY`: all)."""
-    ways, asked = list(SIGNS), view.param("flips")
-    which = sides[0].selectbox("Which way", ways, index=ways.index(asked) if asked in ways else 0)
-    view.put(flips=None if which == ways[0] else which)
-    tagged = zip(pairs.signs, pairs.tags, strict=True)
-    values = sorted({tags[pairs.group_tag] for sign, tags in tagged if sign and pairs.group_tag in tags})
-    if not values:
-        return str(which), ANY
-    groups, asked = [ANY, *values], view.param("group")
-    group = sides[1].selectbox("Only one group", groups, index=groups.index(asked) if asked in groups else 0)
-    view.put(group=None if group == ANY else group)
-    return str(which), str(group)
+def _filters(view: View, pairs: SuitePairs, tag: str) -> list[bool]:
+    """Return which pairs are kept: by the way they flipped, and by the value of the tag."""
+    sides = st.columns(2)
+    ways = list(SIGNS)
+    which = choose(view, sides[0], "Which way", ways, "flips", ways[0], ("page", "sample"))
+    values = sorted({each[tag] for each in pairs.tags if tag in each})
+    group = ANY
+    if values:
+        group = choose(view, sides[1], f"Only one {tag}", [ANY, *values], "group", ANY, ("page", "sample"))
+    signed = zip(pairs.signs, pairs.tags, strict=True)
+    return [sign in SIGNS[which] and group in (ANY, each.get(tag)) for sign, each in signed]
+
+
+def _turn(view: View, page: int, pages: int, total: int, signs: tuple[int, int]) -> None:
+    """Show where in the list one is, and the ways to the pages beside."""
+    sides = st.columns([1, 1, 4], vertical_alignment="center")
+    for side, label, to in ((sides[0], "Previous page", page - 1), (sides[1], "Next page", page + 1)):
+        put = {"page": str(to) if to > 1 else None}
+        side.button(label, disabled=not 1 <= to <= pages, on_click=view.put, kwargs=put, width="stretch")
+    first = (page - 1) * PAGE + 1
+    shown = f"{first:,} to {min(total, first + PAGE - 1):,} of {total:,}, page {page:,} of {pages:,}"
+    sides[2].caption(f"{shown}. In all {signs[0]:,} losses (A does better) and {signs[1]:,} wins (B does better).")
 
 
 def _choose(view: View, listed: Sequence[Flip], pairs: SuitePairs) -> str:
     """Show the list; return the id of the sample to look at, empty for none."""
     ids = [flip.sample_id for flip in listed]
+    asked = view.param("sample")
+    full = next((one for one in pairs.ids if asked and one.startswith(asked)), "")
+    own = key(view.stamp, "flips", ids, full)
     st.dataframe(
-        [_cells(flip) for flip in listed], hide_index=True, width="stretch", column_config=NUMBERS,
-        key="compare_flips", on_select=partial(_clicked, view, ids), selection_mode="single-row",
+        [_cells(flip) for flip in listed], hide_index=True, width="stretch", height="content", column_config=NUMBERS,
+        key=own, on_select=on_row(own, ids, lambda name: view.put(sample=name)), selection_mode="single-row",
+        selection_default=ticked(ids, full),
     )  # fmt: skip
-    named = view.param("sample")
-    full = next((one for one in pairs.ids if named and one.startswith(named)), "")
-    if named and not full:
+    if asked and not full:
         st.warning("The address names a sample that is not among the pairs of this suite:")
-        st.text(named)
-    names = {flip.sample_id: flip.name for flip in listed}
-    if full and full not in names:  # of another page of the list: a link stays good
-        ids, names = [full, *ids], {full: pairs.names[pairs.ids.index(full)], **names}
-    index = ids.index(full) if full else None
-    words_of = {one: f"{name} · {one[:12]}" for one, name in names.items()}
-    chosen = st.selectbox(
-        "Look at a sample", ids, index=index, format_func=words_of.__getitem__, placeholder="choose, or click a row"
-    )
-    view.put(sample=chosen)
-    return chosen or ""
-
-
-def _clicked(view: View, ids: Sequence[str]) -> None:
-    """Look at the sample of the row that was clicked."""
-    rows = st.session_state["compare_flips"]["selection"]["rows"]
-    view.put(sample=ids[rows[0]] if rows else None)
+        st.text(asked)
+    elif full != asked:
+        view.put(sample=full)  # the address may shorten an id
+    named = {flip.sample_id: flip.name for flip in listed}
+    if full and full not in named:  # of another page of the list: a link stays good
+        named = {full: pairs.names[pairs.ids.index(full)], **named}
+    labels = {one: f"{name} · {one[:12]}" for one, name in named.items()}
+    return choose(
+        view, st, "Look at a sample", list(named), "sample", format_func=lambda one: labels.get(one, ""),
+        placeholder="choose, or click a row",
+    )  # fmt: skip
 
 
 def _cells(flip: Flip) -> dict[str, Any]:
     sides = {"A": flip.reference, "B": flip.candidate}
     return {
-        "flip": "win" if flip.better else "loss", "sample": flip.name, "group": flip.group,
+        "flip": "win" if flip.better else "loss", "sample": flip.name,
+        **{f"answer {letter}": words.visible(side.answer[:SAID]) for letter, side in sides.items()},
         **{f"score {letter}": side.score for letter, side in sides.items()},
         **{f"mode {letter}": side.mode for letter, side in sides.items()},
-        **{f"answer {letter}": side.answer[:SAID] for letter, side in sides.items()},
     }  # fmt: skip
-
-
-def _both(view: View, pairs: SuitePairs, runs: tuple[str, str], sample: str) -> None:
-    """Show what both runs said to a sample: word diff first, then each whole."""
-    found = compare.said(view.ask, runs, pairs.suite, sample)
-    tried: list[dict[int, Mapping[str, Any]]] = [
-        {row["attempt"]: row for row in found if row["run_id"] == run and row["measures"]} for run in runs
-    ]
-    left, right = _attempts(tried, pairs.metric.value)
-    if left is None or right is None:
-        st.text("One of the runs has no score for this sample any more.")
-        return
-    st.text(f"Expected: {left['target']}")
-    if not (left["text"] or right["text"]):
-        st.text("Neither said any text: the log-probabilities of the choices decided. Compared are the chosen ones.")
-    a, b = (row["text"] or row["answer"] or "" for row in (left, right))
-    st.code(words.diff(a, b), language="diff", wrap_lines=True)
-    st.caption("Words that only A says are marked -, those that only B says +.")
-    if words.cut(a, b):
-        st.caption(f"Of longer texts, the first {words.WORDS} words are compared.")
-    for letter, run, row, column in zip("AB", runs, (left, right), st.columns(2), strict=True):
-        with column:
-            _one(view, letter, run, row, pairs, sample)
-
-
-def _attempts(tried: Sequence[Mapping[int, Mapping[str, Any]]], value: str) -> tuple[Any, Any]:
-    """Return the attempts of both that differ most, or those chosen; None where a run has none."""
-    both = sorted(set(tried[0]) & set(tried[1]))
-    if not both:
-        return tuple(next(iter(side.values()), None) for side in tried)  # type: ignore[return-value]
-    apart = [abs(tried[1][n]["measures"][value] - tried[0][n]["measures"][value]) for n in both]
-    chosen = both[apart.index(max(apart))]
-    if len(both) > 1:
-        chosen = st.selectbox("Attempt", both, index=both.index(chosen))
-    return tried[0][chosen], tried[1][chosen]
-
-
-def _one(view: View, letter: str, run: str, row: Mapping[str, Any], pairs: SuitePairs, sample: str) -> None:
-    st.text(f"{letter}: {pairs.metric.value} {row['measures'][pairs.metric.value]:.3g}, {row['mode']}")
-    if row["answer"] is not None:
-        st.text(f"Extracted answer: {row['answer']}")
-    if row["text"]:
-        st.code(row["text"], language=None, wrap_lines=True)
-    if row["reasoning"]:
-        with st.expander("Reasoning, which is never scored"):
-            st.code(row["reasoning"], language=None, wrap_lines=True)
-    view.link(f"this sample of {letter}: prompt, scores, history", "samples", run=run, suite=pairs.suite, sample=sample)
-
-
-def _whole(text: str) -> int:
-    """Return a page number of the address, 1 where it is none."""
-    return max(1, int(text)) if text.isascii() and text.isdigit() else 1

@@ -1,0 +1,69 @@
+"""Widgets whose value is the address: every choice a deep link, every link a choice. Part of the page `compare`.
+
+    suite = choose(view, st, "Suite", ["mmlu", "primer"], "suite", "mmlu")
+
+The address speaks first: a choice is written there by the widget's callback, and the widget is set from it at every
+drawing, so that a link, the way back and a second click all do what they say. Tables and charts take a new key with
+each state (`key`), so that each click on them is told, and told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboards.view import View
+from harness.hashing import digest
+
+
+def choose(
+    view: View,
+    place: Any,
+    label: str,
+    options: Sequence[str],
+    name: str,
+    default: str = "",
+    clears: Sequence[str] = (),
+    **how: Any,
+) -> str:
+    """Return what the address says of `name` where that is an option, else `default` (empty: nothing is chosen).
+
+    `place`: where the box stands. `clears`: parameters that a choice takes out of the address. `how`: for the box.
+    """
+    asked, own = view.param(name), f"compare_{name}"
+    value = asked if asked in options else default
+    st.session_state[own] = value or None
+
+    def write() -> None:
+        chosen = st.session_state[own]
+        view.put(**dict.fromkeys(clears), **{name: None if chosen == default else chosen})
+
+    place.selectbox(label, options, index=0 if default else None, key=own, on_change=write, **how)
+    return value
+
+
+def key(*state: Any) -> str:
+    """Return the key of a table or chart in a state."""
+    return "compare_" + digest(*map(str, state))[:16]
+
+
+def on_row(own: str, names: Sequence[str], write: Callable[[str | None], None]) -> Callable[[], None]:
+    """Return the callback of a table: it writes the name of the row that is ticked, None where none is."""
+
+    def told() -> None:
+        rows = st.session_state[own]["selection"]["rows"]
+        write(names[rows[0]] if rows else None)
+
+    return told
+
+
+def ticked(names: Sequence[str], name: str) -> dict[str, Any]:
+    """Return the selection of a table in which the row of that name is ticked."""
+    return {"selection": {"rows": [list(names).index(name)] if name in names else []}}
+
+
+def whole(text: str, most: int) -> int:
+    """Return a number of the address, from 1 to `most`; 1 where it is none."""
+    return min(most, max(1, int(text))) if text.isascii() and text.isdigit() and len(text) < 9 else 1
