@@ -17,8 +17,8 @@ MODELS, COLUMNS = 60, 40
 """Of cells that are drawn at most."""
 KEY = "board-matrix"
 NUMBERS = {
-    "mean rank": st.column_config.NumberColumn(format="%.2f", help="over all columns, of models with a score in each"),
-    "macro score": st.column_config.NumberColumn(format="%.4f", help="mean score over all columns, likewise"),
+    "mean rank": st.column_config.NumberColumn(format="%.2f", help="over all suites, of models with a score in each"),
+    "macro score": st.column_config.NumberColumn(format="%.4f", help="mean score over all suites, likewise"),
     "MiB": st.column_config.NumberColumn(format="%.1f"), "tokens/s": st.column_config.NumberColumn(format="%.0f"),
     "model": st.column_config.TextColumn(width=300), "date": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }  # fmt: skip
@@ -32,7 +32,7 @@ def show(view: View, rows: Rows, fitting: Rows, baseline: str) -> None:
     if view.param("complete") == "yes":
         whole = [line for line in lines if line.mean_rank is not None]
         if not whole:
-            st.info(f"No model has a score in all {len(made.columns)} columns, so all {len(lines)} are shown.")
+            st.info(f"No model has a score in all {made.suites} suites, so all {len(lines)} are shown.")
         lines = whole or lines
     _cells(view, made, lines)
     _lines(view, made, lines, baseline)
@@ -60,19 +60,13 @@ def _cells(view: View, made: Matrix, lines: list[Line]) -> None:
 
 
 def _lines(view: View, made: Matrix, lines: list[Line], baseline: str) -> None:
-    cells = [_line(line, len(made.columns)) for line in lines]
+    cells = [_line(line, made.suites) for line in lines]
     order = one.filled(cells, ("mean rank", "macro score", "note", "MiB", "tokens/s"))
     looked = view.param("run")
     # A model may have been asked its suites in several runs: any of them leads to its line.
     runs = [looked if looked in _runs(line) else line.last["run_id"] for line in lines]
     one.table(view, "models", cells, runs, NUMBERS, column_order=order)
-    if made.complete:
-        st.caption(
-            f"Mean rank and macro score are of the {made.complete} of {len(made.models)} models that have a score in"
-            f" all {len(made.columns)} columns."
-        )
-    else:
-        st.caption(f"No model has a score in all {len(made.columns)} columns, so none has a mean rank.")
+    st.caption(_means(made))
     labels = {
         run: f"{line.label} \u00b7 {run}"
         for line in lines for run in sorted(_runs(line), key=lambda run: run != line.last["run_id"])
@@ -84,14 +78,26 @@ def _lines(view: View, made: Matrix, lines: list[Line], baseline: str) -> None:
         one.show(view, [*own, *(row for row in base if row not in own)], run, baseline)
 
 
+def _means(made: Matrix) -> str:
+    if not made.complete:
+        return f"No model has a score in all {made.suites} suites, so none has a mean rank."
+    told = (
+        f"Mean rank and macro score are of the {made.complete} of {len(made.models)} models that have a score in all"
+        f" {made.suites} suites."
+    )
+    if len(made.columns) == made.suites:
+        return told
+    return f"{told} Of a suite in several columns, which may not be compared, the one with the most models counts."
+
+
 def _runs(line: Line) -> set[str]:
     return {row["run_id"] for row in line.cells.values()}
 
 
-def _line(line: Line, columns: int) -> dict[str, Any]:
+def _line(line: Line, suites: int) -> dict[str, Any]:
     last = line.last
     return {
-        "model": line.label, "suites": f"{line.scored} of {columns}", "mean rank": line.mean_rank,
+        "model": line.label, "suites": f"{line.scored} of {suites}", "mean rank": line.mean_rank,
         "macro score": line.macro, "note": _notes(line.cells),
         "MiB": last["size_bytes"] / one.MIB if last["size_bytes"] else None, "tokens/s": last["tokens_per_s"],
         "date": last["started_at"], "newest run": last["run_id"],

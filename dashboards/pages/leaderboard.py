@@ -106,7 +106,7 @@ def _structural(view: View, board: Rows, suite: str) -> Rows:
     """Return the rows that ranks are among: of the suite, and where asked complete ones, and each model's newest."""
     rows = [row for row in board if suite in (ALL, row["suite"])]
     if view.param("complete") == "yes":
-        rows = [row for row in rows if row["records"] >= (row["wanted"] or 0) and row["status"] == "done"]
+        rows = [row for row in rows if leaderboard.complete(row)]
     if suite == ALL or view.param("newest") == "yes":
         rows = leaderboard.newest(rows)
     return rows

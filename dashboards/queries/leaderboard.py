@@ -118,12 +118,20 @@ def fences(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str], Rows]:
 
 
 def newest(rows: Rows) -> Rows:
-    """Return the newest row of each model (weights, or name where those are unknown) in each fence."""
+    """Return one row of each model (weights, or name where those are unknown) in each fence: of its newest whole run.
+
+    Where none is whole, the newest: a run that goes on puts none away that has ended.
+    """
     last: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: (row["started_at"], row["run_id"])):
+    for row in sorted(rows, key=lambda row: (complete(row), row["started_at"], row["run_id"])):
         last[model_key(row), row["suite"], row["fingerprint"]] = row
     kept = {id(row) for row in last.values()}
     return [row for row in rows if id(row) in kept]
+
+
+def complete(row: Mapping[str, Any]) -> bool:
+    """Return whether a run has ended and asked every sample of the suite."""
+    return bool(row["status"] == "done" and row["records"] >= (row["wanted"] or 0))
 
 
 def model_key(row: Mapping[str, Any]) -> str:
