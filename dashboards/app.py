@@ -61,6 +61,7 @@ def words(error: HarnessError) -> str:
 def show(module: ModuleType, pages: dict[str, Any], database: Database) -> None:
     """Show one page, with the queries behind it below."""
     view = View(database, pages)
+    st.set_page_config(page_title=f"{module.TITLE} · harness")
     st.title(module.TITLE)
     try:
         module.show(view)
@@ -80,7 +81,7 @@ def enter(pages: dict[str, Any]) -> None:
 
 def main() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="harness", layout="wide")
+    st.set_page_config(page_icon="📊", layout="wide")  # of a page's own icon, Streamlit asks Google for a picture
     st.html(f"<style>{STYLE}</style>")
     database = Database.at()
     if said := problem(View(database, {})):
