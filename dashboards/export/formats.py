@@ -1,6 +1,7 @@
 """A run in other people's formats: the results JSON of lm-eval, the results of a Hugging Face model card.
 
     lm_eval(database, "tiny-0a76b1c2d3")["results"]["primer"]["acc,none"]       -> 0.7412
+    write_lm_eval(database, Path("out"), "tiny-0a76b1c2d3")          -> out/tiny/results_2026-11-21T11-31-05.123456.json
     model_card(database, "tiny-0a76b1c2d3")                          -> "---\\nmodel-index:\\n- name: tiny.gguf\\n .."
 
 Of a model that came out of an improvement loop only the split `test` is told: what was learned from says nothing. Paths
@@ -13,10 +14,14 @@ Cost: one pass over the run's records.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
+from dashboards.export.beside import write_text
 from harness.cli.publish import card
 from harness.cli.publish.scores import scores
 from harness.errors import MissingPackage, UsageError
@@ -40,7 +45,9 @@ def lm_eval(database: Database, named: str) -> dict[str, Any]:
     for one in told:
         row = results.setdefault(one["suite"], {"name": one["suite"], "alias": one["suite"], "sample_len": one["n"]})
         row |= {f"{one['metric']},none": one["value"], f"{one['metric']}_stderr,none": "N/A"}
-        intervals.setdefault(one["suite"], {})[one["metric"]] = {key: one[key] for key in ("low", "high", "n")}
+        intervals.setdefault(one["suite"], {})[one["metric"]] = {
+            "low": _finite(one["low"]), "high": _finite(one["high"]), "n": one["n"],
+        }  # fmt: skip
     kept = {suite: wanted[suite] for suite in results}
     name = str(without_places(run["model"]))
     return {
@@ -59,11 +66,28 @@ def lm_eval(database: Database, named: str) -> dict[str, Any]:
         "date": run["started_at"].replace(tzinfo=UTC).timestamp(),
         "model_source": "harness",
         "model_name": name,
-        "model_name_sanitized": re.sub(r'["<>:/|\\?*\[\]]+', "__", name),
+        "model_name_sanitized": re.sub(r'["<>:/|\\?*\[\]\x00-\x1f]+', "__", name)[:100].strip(".") or "model",
         "total_evaluation_time_seconds": str(sum(row["seconds"] or 0 for row in kept.values())),
         "run_id": run["run_id"],
         "intervals": intervals,
     }
+
+
+def write_lm_eval(database: Database, folder: Path, named: str) -> Path:
+    """Write the document where lm-eval itself would, so that what looks for its results finds it; return the file.
+
+    Raises:
+        UsageError: see `lm_eval`. InfrastructureError: the disk refuses.
+    """
+    told = lm_eval(database, named)
+    at = read.run(database, named)["started_at"].isoformat(timespec="microseconds").replace(":", "-")
+    text = json.dumps(told, ensure_ascii=False, indent=2, default=str)
+    return write_text(folder / told["model_name_sanitized"] / f"results_{at}.json", text + "\n")
+
+
+def write_model_card(database: Database, path: Path, named: str) -> Path:
+    """Write the card; return the file. Raises what `model_card` does, and what `beside` does."""
+    return write_text(path, model_card(database, named))
 
 
 def model_card(database: Database, named: str) -> str:
@@ -100,6 +124,11 @@ def _told(database: Database, named: str) -> tuple[dict[str, Any], list[dict[str
         what = f"run {run['run_id']!r} has no score"
         raise UsageError(what, "a run with scores", f"type: harness show {run['run_id']}")
     return run, told, split
+
+
+def _finite(value: float) -> float | None:
+    """Return a bound; None for none at all: JSON knows no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _config(row: dict[str, Any], split: str) -> dict[str, Any]:

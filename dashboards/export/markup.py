@@ -11,17 +11,25 @@ by `html.escape`. Cost: microseconds an element.
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from harness.gate.outputs.escape import line
 
 WIDTH = 300
 """Characters of a text at most."""
+LONG = 36
+"""Characters from which a cell is broken into lines."""
 
 
 class Markup(str):
     """Text that is HTML already: made by this module, or drawn by the chart library."""
+
+    __slots__ = ()
+
+
+class Number(Markup):
+    """Markup that is a number as it is to be shown: it stands to the right in a table."""
 
     __slots__ = ()
 
@@ -47,18 +55,38 @@ def element(name: str, *children: Part, **attributes: str) -> Markup:
     return Markup(f"<{name}{told}>{inner}</{name}>")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Part]], left: Collection[str] = ()) -> Markup:
-    """Return a table in a box that scrolls by itself; numbers stand to the right, and the columns of `left` do not."""
-    head = element("tr", *(element("th", column, scope="col") for column in columns))
-    body = [
-        element("tr", *(_cell(value, column in left) for column, value in zip(columns, row, strict=True)))
-        for row in rows
-    ]
+def score(value: float | None, strong: bool = False) -> Part:
+    """Return a score with four decimals, so that a column of them can be read down; empty without one."""
+    if value is None:
+        return ""
+    shown = Number(f"{value:.4f}")
+    return Number(element("strong", shown)) if strong else shown
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Part]]) -> Markup:
+    """Return a table in a box that scrolls by itself; numbers stand to the right, a column without a cell is left out.
+
+    A column whose name is empty holds drawings or marks.
+    """
+    lines = [list(row) for row in rows]
+    kept = [place for place in range(len(columns)) if any(row[place] not in (None, "") for row in lines)]
+    head = element("tr", *(_head(columns[place], [row[place] for row in lines]) for place in kept))
+    body = [element("tr", *(_cell(row[place]) for place in kept)) for row in lines]
     whole = element("table", element("thead", head), element("tbody", *body))
-    return element("div", whole, class_="scroll")
+    return element("div", whole, class_="scroll", tabindex="0")
 
 
-def _cell(value: Part, left: bool) -> Markup:
-    if isinstance(value, int | float) and not isinstance(value, bool) and not left:
+def _head(column: str, cells: Sequence[Part]) -> Markup:
+    number = all(_is_number(cell) or cell in (None, "") for cell in cells)
+    return element("th", column, scope="col", **({"class_": "number"} if number else {}))
+
+
+def _cell(value: Part) -> Markup:
+    if _is_number(value):
         return element("td", value, class_="number")
-    return element("td", value)
+    long = isinstance(value, str) and not isinstance(value, Markup) and len(value) > LONG
+    return element("td", value, **({"class_": "long"} if long else {}))
+
+
+def _is_number(value: Part) -> bool:
+    return isinstance(value, Number) or (isinstance(value, int | float) and not isinstance(value, bool))

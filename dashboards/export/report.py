@@ -1,23 +1,25 @@
-"""The report as one HTML file: leaderboard, gates, causes, frontier; nothing in it runs, nothing is fetched.
+"""The report as one HTML file: leaderboard, comparison, gates, causes, rounds, frontier, calibration.
 
     write(database, Path("report.html"))
 
-Figures are SVG in the page. A policy in its head (Content Security Policy, W3C) forbids scripts, frames, forms and
-everything from elsewhere, should markup ever slip through `markup`. Written beside its place and renamed, so that a
-reader never finds half a page.
+Nothing in it runs, nothing is fetched: a policy in its head (Content Security Policy, W3C) forbids scripts, frames,
+forms and everything from elsewhere, should markup ever slip through `markup`. Intervals are drawn within the tables
+(`whiskers`), figures are SVG in the page; both follow the colours of whoever reads, and paper shows what is folded.
 
-Cost: that of the leaderboard's sums, a pass over the records of each analysed run, and tens of milliseconds a figure: a
-database of 50 models and 20 suites is a matter of seconds.
+Size: 600 bytes a row of a table (of 100 rows a suite and 60 suites at most), 10 to 30 KB a figure: 1 MB for 50 models
+and 20 suites. Cost: that of the leaderboard's sums, a pass over the records of each analysed run, two seconds of pairs
+at most, and tens of milliseconds a figure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dashboards.export import sections
+from dashboards.export import judged, scores
+from dashboards.export.beside import write_text
 from dashboards.export.markup import Markup, element
 from dashboards.queries import report as queries
 from harness import __version__
@@ -25,19 +27,18 @@ from harness.errors import MissingPackage
 from harness.store import Database
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-STYLE = """
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.85rem; }
-th, td { text-align: left; padding: 0.2rem 0.8rem 0.2rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
-td { overflow-wrap: anywhere; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure { margin: 1rem 0; }
-svg { background: white; max-width: 100%; height: auto; }
-summary { cursor: pointer; padding: 0.2rem 0; }
-nav a { margin-right: 1rem; }
-"""
+STYLE = Path(__file__).with_name("report.css")
+PARTS = {
+    "leaderboard": "Leaderboard", "comparison": "Against the baseline", "gates": "Gates", "causes": "Causes of failure",
+    "rounds": "Rounds", "frontier": "Frontier", "calibration": "Calibration",
+}  # fmt: skip
+"""Part -> its name, in their order."""
+COMMANDS = {
+    "leaderboard": "harness show RUN", "comparison": "harness compare {reference} RUN",
+    "gates": "harness gate RUN --policy gates.yaml", "causes": "harness failures RUN",
+    "rounds": "harness show LOOP", "frontier": "harness frontier", "calibration": "harness dashboard",
+}  # fmt: skip
+"""Part -> the command that makes its numbers."""
 
 
 def check() -> None:
@@ -60,50 +61,50 @@ def page(database: Database) -> str:
         UsageError: a newer version wrote the database. MissingPackage: see `check`.
     """
     check()
-    from dashboards import charts, charts_report
+    from dashboards import charts_report
 
-    def scores(rows: Sequence[Mapping[str, Any]]) -> str:
-        return charts_report.svg(charts.intervals(rows, "model"))
+    def draw(kind: str, rows: Any) -> str:
+        return charts_report.svg(getattr(charts_report, kind)(rows))
 
-    def shares(rows: Sequence[Mapping[str, Any]]) -> str:
-        return charts_report.svg(charts_report.shares(rows))
-
-    def quality(rows: Sequence[Mapping[str, Any]]) -> str:
-        return charts_report.svg(charts_report.quality(rows))
-
-    ask = queries.asking(database)
-    board = queries.board(database, ask)
+    told = queries.told(database)
+    made = {name: _made(told, name) for name in PARTS}
     parts = [
-        sections.leaderboard(board, scores),
-        sections.gates(queries.verdicts(database, ask)),
-        sections.causes(queries.analysed(database), shares),
-        sections.frontier(queries.frontiers(board), queries.compressions(ask), quality),
+        scores.leaderboard(told.board, made["leaderboard"]),
+        scores.comparison(told.against, made["comparison"]),
+        judged.gates(told.verdicts, made["gates"]),
+        judged.causes(told.analysed, made["causes"]),
+        judged.rounds(told.loops, made["rounds"]),
+        scores.frontier(told.frontiers, told.compressions, draw, made["frontier"]),
+        judged.calibration(told.calibrations, draw, made["calibration"]),
     ]
-    made = f"Made of {database.path.name} by harness {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
-    return _document(f"Report of {database.path.stem}", made, parts)
+    return _document(database, told, parts)
 
 
-def write(database: Database, path: Path) -> None:
-    """Write the report to a file, whole or not at all. Raises what `page` does, and OSError of the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = page(database)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def write(database: Database, path: Path) -> Path:
+    """Write the report, whole or not at all; return the file. Raises what `page` does, and what `beside` does."""
+    return write_text(path, page(database))
 
 
-def _document(title: str, made: str, parts: list[Markup]) -> str:
-    names = (
-        ("leaderboard", "Leaderboard"),
-        ("gates", "Gates"),
-        ("causes-of-failure", "Causes"),
-        ("frontier", "Frontier"),
+def _made(told: queries.Told, name: str) -> Sequence[str]:
+    """Return the command and the queries behind a part."""
+    command = COMMANDS[name].format(reference=told.against.reference.get("run_id", "RUN"))
+    return [command, *told.asked.get(name, ())]
+
+
+def _document(database: Database, told: queries.Told, parts: Sequence[Markup]) -> str:
+    title = f"Report of {database.path.stem}"
+    runs = {row["run_id"] for row in told.board}
+    counted = (
+        f"{len(runs)} runs of {len({row['model'] for row in told.board})} models on"
+        f" {len({row['suite'] for row in told.board})} suites, {sum(row['records'] for row in told.board):,} answers"
     )
-    links = element("nav", *(element("a", name, href=f"#{where}") for where, name in names))
+    made = f"{database.path.name}, harness {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    links = element("nav", *(element("a", shown, href=f"#{name}") for name, shown in PARTS.items()))
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"{element('title', title)}<style>{STYLE}</style>"
+        f"{element('title', title)}<style>\n{STYLE.read_text(encoding='utf-8')}</style>"
     )
-    body = element("body", element("h1", title), element("p", made), links, *parts)
+    opening = element("header", element("h1", title), element("p", counted), element("p", made, class_="told"))
+    body = element("body", opening, links, element("main", *parts))
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>{body}</html>\n'

@@ -1,28 +1,78 @@
-"""What the report says of a whole database: a complete board, causes of analysed runs, what is worth its size.
+"""What the report says of a whole database, gathered once for the page and for its figures.
 
-    board(database, ask)[0]["score"]             as the leaderboard, macro means, ratios and pass@k filled in
-    analysed(database)[0]["causes"][0]           -> {"cause": "off by one", "failures": 12, "score": .3, "low": ..}
-    frontiers(board(database, ask))["primer"]    -> rows with `optimal`
+    found = told(database)
+    found.board[0]["score"]               as the leaderboard, macro means, ratios and pass@k filled in
+    found.frontiers["primer v2 3f9a"]     -> rows with `optimal`
+    found.asked["leaderboard"]            -> the queries behind that part
 
-Sources: `harness.report` for metrics that need every sample, `harness.failures.trends` for shares and their intervals.
-Cost: that of the leaderboard, and a pass over the records of each run that one of these must look into.
+Rooms: `report_causes` (why runs fail), `report_runs` (against the baseline, rounds, calibration). Sources:
+`harness.report` for metrics that need every sample. Cost: that of the leaderboard, and a pass over the records of each
+run that one of these must look into; each bounds how many it looks into.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from dashboards.queries import Ask, Rows, frontier, leaderboard
+from dashboards.queries import Ask, Rows, frontier, leaderboard, report_causes, report_runs
 from harness import report
-from harness.store import Database, failures, gates
+from harness.store import Database, gates
 
 VERDICTS = 50
 """Gates that are shown at most, the newest."""
-ANALYSED = 12
-"""Runs whose causes are shown at most, of the newest taxonomies."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that a report shows."""
+
+    board: Rows
+    against: report_runs.Against
+    verdicts: Rows
+    analysed: Rows
+    loops: Rows
+    frontiers: Mapping[str, Rows]
+    compressions: Mapping[str, Rows]
+    calibrations: Rows
+    asked: Mapping[str, Sequence[str]]
+    """Part -> its queries."""
+
+
+def told(database: Database) -> Told:
+    """Return what a report shows.
+
+    Raises:
+        UsageError: there is no database, or a newer version wrote it.
+    """
+    asked: dict[str, list[str]] = {}
+
+    def part(name: str) -> Ask:
+        return _noting(asking(database), asked.setdefault(name, []))
+
+    rows = board(database, part("leaderboard"))
+    return Told(
+        board=rows,
+        against=report_runs.against(database, part("comparison")),
+        verdicts=verdicts(database, part("gates")),
+        analysed=report_causes.analysed(database, part("causes")),
+        loops=report_runs.loops(part("rounds")),
+        frontiers=frontiers(rows),
+        compressions=compressions(part("frontier")),
+        calibrations=report_runs.calibrations(part("calibration")),
+        asked={name: list(dict.fromkeys(queries)) for name, queries in asked.items()},
+    )
+
+
+def _noting(ask: Ask, queries: list[str]) -> Ask:
+    def noted(sql: str, parameters: Sequence[Any] = ()) -> Rows:
+        queries.append(sql.strip())
+        return ask(sql, parameters)
+
+    return noted
 
 
 def asking(database: Database) -> Ask:
@@ -52,8 +102,12 @@ def board(database: Database, ask: Ask) -> Rows:
             row.update(_filled(told[row["suite"]]))
     return sorted(
         leaderboard.ranked(rows),
-        key=lambda row: (row["suite"], row["fingerprint"], row["rank"] or len(rows), row["model"], row["run_id"]),
+        key=lambda row: (row["suite"], row["fingerprint"], row["rank"] or len(rows), _worse(row), row["run_id"]),
     )
+
+
+def _worse(row: Mapping[str, Any]) -> float:
+    return 0.0 if row["score"] is None else -row["score"] if row["up"] else float(row["score"])
 
 
 def _filled(told: report.SuiteReport) -> dict[str, Any]:
@@ -72,59 +126,6 @@ def verdicts(database: Database, ask: Ask) -> Rows:
     sql = "SELECT * FROM checks WHERE gate_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY gate_id, place"
     checks = ask(sql, [[row["gate_id"] for row in found]]) if found else []
     return [{**row, "checks": [one for one in checks if one["gate_id"] == row["gate_id"]]} for row in found]
-
-
-def analysed(database: Database) -> Rows:
-    """Return the runs with an analysis: run, answers, failures and `causes`, the most frequent first."""
-    found: Rows = []
-    seen: set[str] = set()
-    for taxonomy in failures.taxonomies(database):
-        for run_id in failures.member_runs(database, taxonomy["taxonomy_id"]):
-            if run_id not in seen and len(found) < ANALYSED:
-                seen.add(run_id)
-                found.append(_analysed(database, taxonomy, run_id))
-    return found
-
-
-def _analysed(database: Database, taxonomy: dict[str, Any], run_id: str) -> dict[str, Any]:
-    from harness.failures import trends
-
-    causes = (failures.taxonomy(database, taxonomy["taxonomy_id"]) or {"causes": []})["causes"]
-    labels = {row["cause_id"]: row["label"] for row in causes} | failures.names(database)
-    answers = _answers(database, taxonomy, run_id)
-    shares = trends.shares(answers, [row["cause_id"] for row in causes])
-    told = [
-        {
-            "cause": labels.get(cause, "like no known cause"), "id": cause, "failures": share.failures,
-            "score": share.of_failures.value, "low": share.of_failures.low, "high": share.of_failures.high,
-            "rate": share.of_answers.value,
-        }
-        for cause, share in shares.items()
-        if share.failures
-    ]  # fmt: skip
-    return {
-        "run_id": run_id, "taxonomy_id": taxonomy["taxonomy_id"], "split": taxonomy["split"],
-        "answers": len(answers), "failures": sum(row["failures"] for row in told),
-        "causes": sorted(told, key=lambda row: -row["failures"]),
-    }  # fmt: skip
-
-
-def _answers(database: Database, taxonomy: dict[str, Any], run_id: str) -> list[Any]:
-    """Return every scored answer of a run with its stored cause: that of no failure is `right`."""
-    from harness.compare.pairs import result_rows
-    from harness.failures.trends import RIGHT, Answer
-    from harness.store import read
-
-    kept = failures.members(database, taxonomy["taxonomy_id"], run_id)
-    states = {(row["suite"], row["sample_id"], row["attempt"]): row["cause_id"] for row in kept}
-    found = []
-    for suite in sorted(set(taxonomy["suites"]) & set(read.run_suites(database, run_id))):
-        for row in result_rows(database, run_id, suite, taxonomy["split"]):
-            if row["measures"] is not None:
-                key = (suite, row["sample_id"], row["attempt"])
-                origin = row["origin"] or row["sample_id"]
-                found.append(Answer(key, row["sample_digest"] or "", origin, states.get(key, RIGHT)))
-    return found
 
 
 def frontiers(rows: Rows) -> dict[str, Rows]:

@@ -13,7 +13,6 @@ from harness.cli import (
     compare,
     doctor,
     evaluate,
-    export,
     failures,
     gate,
     listing,
@@ -45,7 +44,6 @@ app.command("sandbox")(sandbox.run)
 app.command("bench")(bench.run)
 app.command("watch")(watch.run)
 app.command("doctor")(doctor.run)
-app.command("export")(export.run)
 for verb, module in registry.commands().items():
     app.command(verb)(module.run)
 

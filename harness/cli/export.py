@@ -1,35 +1,28 @@
-"""`harness export MODEL --hub org/name`: a model goes to the hub, with a card that says what is known of it."""
+"""A model goes to the hub, with a card that says what is known of it: what `harness export MODEL --hub org/name` does.
+
+    publish("nightly", "org/name", public=False, plan=True, ..)     says what would be uploaded
+
+The verb itself is of the wing that writes reports (`dashboards/commands/export.py`).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
+from harness.cli.console import emit, people, plain_table, printable
 from harness.errors import UsageError
 
 
-@command
-def run(
-    model: Annotated[
-        str, typer.Argument(help="Artifact (id or its beginning), loop (its last accepted candidate), or a folder.")
-    ],
-    hub: Annotated[
-        str, typer.Option("--hub", metavar="ORG/NAME", help="Repository; it is made where there is none.")
-    ] = "",
-    public: Annotated[bool, typer.Option("--public/--private", help="Who may see the repository.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be uploaded; touch nothing.")] = False,
-    card: Annotated[bool, typer.Option("--card", help="Print the completed model card, and nothing else.")] = False,
-    unproven: Annotated[bool, typer.Option("--unproven", help="Also a model whose gate did not pass.")] = False,
-    db: Db = None,
-    as_json: Json = False,
-    debug: Debug = False,
+def publish(
+    model: str, hub: str, public: bool, plan: bool, card: bool, unproven: bool, db: str | None, as_json: bool
 ) -> None:
-    """Publish a model on the Hugging Face hub, with its completed card; without --public for you and yours alone.
+    """Upload a model with its completed card, or say what would be (`plan`), or print the card alone (`card`).
 
-    The token is huggingface's own: HF_TOKEN in the environment, or `hf auth login`. Rows, logs, pickles and hidden
-    files stay here. Exit codes: 0 done, 2 wrong usage (no token, gate not passed), 4 the hub broke.
+    `model`: artifact (id or its beginning), loop (its last accepted candidate), or a folder. `hub`: `org/name`, made
+    where there is none, private unless `public`. `unproven`: also a model whose gate did not pass.
+
+    Raises:
+        UsageError: no such model, no token, a gate that did not pass. InfrastructureError: the hub broke.
     """
     from harness.cli.publish import card as cards
     from harness.cli.publish import files

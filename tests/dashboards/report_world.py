@@ -24,6 +24,7 @@ ELEMENTS = {
     "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "nav", "a", "section", "div", "table",
     "thead", "tbody", "tr", "th", "td", "details", "summary", "strong", "figure", "figcaption",
     "svg", "g", "path", "rect", "line", "text", "defs", "clippath", "circle",
+    "header", "main", "pre", "code", "span", "b",
 }  # fmt: skip
 """What our pages and the chart library's pictures are made of."""
 
