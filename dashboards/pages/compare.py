@@ -38,11 +38,14 @@ def show(view: View) -> None:
         return
     a, b = _runs(view, known)
     if a == b:
-        st.info("A and B are the same run: choose two.")
+        st.info("A and B are the same run, which differs from itself in nothing: choose another for A or B.")
         return
     suites = compare.shared(view.ask, a, b)
     if not suites:
-        st.info("The two runs have no suite in common, so that no sample can be paired: choose others.")
+        st.info(
+            "The two runs have no suite in common, so that no sample can be paired: choose others, or let one answer"
+            " what the other did. Type: harness eval MODEL --suite SUITE"
+        )
         return
     allow = _differences(view, a, b, len(suites))
     if allow is None:

@@ -22,9 +22,17 @@ def test_the_lowest_stands_on_top() -> None:
     drawn = charts_compare.forest(
         [_row("good", 0.2, "better"), _row("bad", -0.3, "worse"), _row("even", 0.0)]
     ).to_dict()
-    assert drawn["layer"][1]["encoding"]["y"]["sort"] == ["bad", "even", "good"]
+    assert drawn["layer"][0]["encoding"]["y"]["sort"] == ["bad", "even", "good"]
     verdicts = {row["name"]: row["verdict"] for row in _values(drawn)}
     assert verdicts == {"good": "better", "bad": "worse", "even": "no difference shown"}
+
+
+def test_the_whole_stands_last_and_a_click_names_a_line() -> None:
+    drawn = charts_compare.forest([_row("good", 0.2, "better")], whole=_row("all", -0.3, "worse"), click=True).to_dict()
+    assert drawn["layer"][0]["encoding"]["y"]["sort"] == ["good", "all"]
+    (picked,) = drawn["params"]
+    assert picked["name"] == charts_compare.PICKED and picked["select"]["fields"] == ["name"]
+    assert "params" not in charts_compare.forest([_row("good", 0.2)]).to_dict()
 
 
 def test_infinite_bounds_are_left_out() -> None:

@@ -72,31 +72,48 @@ def test_nothing_to_compare_is_said(database: Database) -> None:
 
 def test_figures_are_those_of_the_comparison(pair: Database) -> None:
     at = _shown()
-    assert _address(at) == {"a": "base-1", "b": "new-2", "suite": "quiz"} | _address(at)
+    assert _address(at) == {"a": "base-1", "b": "new-2"}
     whole = compare(pair, "base-1", "new-2").suites[0].whole
     assert whole is not None
-    row = at.dataframe[1].value.iloc[0]
-    assert (row["wins"], row["losses"], row["ties"], row["n"]) == (4, 8, 28, 40)
-    assert (row["B - A"], row["low"], row["high"], row["adjusted"]) == (
-        whole.delta, whole.low, whole.high, whole.p_adjusted
-    )  # fmt: skip
-    assert set(at.dataframe[0].value["what"]) == {"model", "weights"}
+    said = at.markdown[0].value.replace("\\", "")
+    assert said == (
+        f"#### No difference shown on quiz: {whole.delta:+.3f} [{whole.low:+.3f}, {whole.high:+.3f}], 4 wins, 8 losses,"
+        f" p = {whole.p_adjusted:.2g}"
+    )
+    assert "paired over 40 samples, 28 ties" in at.caption[0].value.replace("\\", "")
+    assert "Every sample of both runs is compared" in at.caption[1].value
+    assert list(at.dataframe[0].value["what"]) == ["model", "weights"]
     assert "harness compare base-1 new-2" in "".join(each.value for each in at.code)
 
 
-def test_tags_can_be_chosen(pair: Database) -> None:
-    assert list(_shown().dataframe[2].value["subject"].sort_values()) == ["s0", "s1", "s2", "s3"]
-    at = _shown(by="level")
+def test_the_winner_is_named(database: Database) -> None:
+    asked = said_runs.samples(30)
+    for number, right in enumerate((0.0, 1.0)):
+        said_runs.store(
+            database, f"run-{number}", [(s, [(right, "x")]) for s in asked], started=f"2026-01-0{number + 1}"
+        )
+    assert "#### :green[B is better] on quiz: \\+1" not in _shown().markdown[0].value
+    assert _shown().markdown[0].value.startswith("#### :green[B is better] on quiz: +1.000 [")
+    assert _shown(a="run-1", b="run-0").markdown[0].value.startswith("#### :red[B is worse] on quiz: -1.000 [")
+
+
+def test_tags_can_be_chosen_and_one_value_kept(pair: Database) -> None:
+    assert list(_shown().dataframe[1].value["subject"].sort_values()) == ["s0", "s1", "s2", "s3"]
+    at = _shown(by="level", group="l1")
     lines = compare(pair, "base-1", "new-2", by="level").suites[0].lines
-    assert dict(zip(at.dataframe[2].value["level"], at.dataframe[2].value["B - A"], strict=True)) == {
+    assert dict(zip(at.dataframe[1].value["level"], at.dataframe[1].value["B - A"], strict=True)) == {
         line.name: line.delta for line in lines
     }
+    assert list(at.dataframe[2].value["flip"]) == ["loss"] * 4 + ["win"] * 2
+    assert "('tag', 'level=l1')" in _texts(at)
 
 
 def test_losses_stand_first_and_can_be_filtered(pair: Database) -> None:
-    assert list(_shown().dataframe[3].value["flip"]) == ["loss"] * 8 + ["win"] * 4
+    assert list(_shown().dataframe[2].value["flip"]) == ["loss"] * 8 + ["win"] * 2
+    assert list(_shown(page="2").dataframe[2].value["flip"]) == ["win"] * 2
     at = _shown(flips="wins", group="s1")
-    assert list(at.dataframe[3].value["flip"]) == ["win"] and list(at.dataframe[3].value["group"]) == ["s1"]
+    assert list(at.dataframe[2].value["flip"]) == ["win"]
+    assert at.dataframe[2].value["sample"].iloc[0] == "quiz/9"
 
 
 def test_a_sample_is_shown_as_a_word_diff_and_never_as_markup(pair: Database) -> None:
@@ -104,10 +121,25 @@ def test_a_sample_is_shown_as_a_word_diff_and_never_as_markup(pair: Database) ->
     at = _shown(sample=sample)
     diffs = [each for each in at.code if each.language == "diff"]
     assert [each.value for each in diffs] == [f"  the answer is\n- 4\n+ {said_runs.HOSTILE}"]
-    assert 'Expected: "target 0"' in _texts(at)
+    assert {"q", "target 0"} <= {each.value for each in at.code}, "the prompt and what was expected"
     assert f"link samples [('run', 'new-2'), ('sample', '{sample}'), ('suite', 'quiz')]" in _texts(at)
     obeyed = [*at.markdown, *at.caption, *at.subheader, *at.warning, *at.info]
     assert not [each for each in obeyed if "<" in each.value or "**" in each.value]
+
+
+def test_flips_are_walked_by_buttons(pair: Database) -> None:
+    at = _shown()
+    listed = list(at.dataframe[2].value["sample"])
+    at.query_params["sample"] = next(s.id for s in said_runs.samples(40) if s.name == listed[9])
+    at.run()
+    at = next(each for each in at.button if each.label == "Next flip").click().run()
+    assert not at.exception and _address(at)["page"] == "2"
+    at = next(each for each in at.button if each.label == "Previous flip").click().run()
+    assert "page" not in _address(at) and "flip 10 of 12" in "".join(each.value for each in at.caption)
+    at = next(each for each in at.button if each.label == "Next page").click().run()
+    assert _address(at)["page"] == "2" and "sample" in _address(at), "the sample stays while the list is turned"
+    at = next(each for each in at.button if each.label == "Close").click().run()
+    assert "sample" not in _address(at)
 
 
 def test_choosing_writes_the_address(pair: Database) -> None:
@@ -116,6 +148,10 @@ def test_choosing_writes_the_address(pair: Database) -> None:
     sample = said_runs.samples(40)[3].id
     chosen.select(sample).run()
     assert not at.exception and _address(at)["sample"] == sample
+    chosen = next(box for box in at.selectbox if box.label == "Look at a sample")
+    other = said_runs.samples(40)[4].id
+    chosen.select(other).run()
+    assert _address(at)["sample"] == other, "a second choice counts as well"
     next(box for box in at.selectbox if box.label.startswith("B,")).select("base-1").run()
     assert not at.exception and "the same run" in at.info[0].value
 
@@ -128,10 +164,19 @@ def test_runs_that_measure_different_things_are_compared_only_if_allowed(databas
     )
     at = _shown()
     assert "not compared" in at.warning[0].value and len(at.dataframe) == 1
-    assert at.dataframe[0].value["matters"].iloc[0] == "not comparable"
+    assert at.dataframe[0].value["kind"].iloc[0] == "not comparable"
     at.multiselect[0].select("prompt").run()
-    assert not at.exception and _address(at)["allow"] == "prompt" and at.dataframe[1].value.iloc[0]["losses"] == 8
-    assert at.dataframe[1].value.iloc[0]["losses"] == _shown(allow="prompt").dataframe[1].value.iloc[0]["losses"]
+    assert not at.exception and _address(at)["allow"] == "prompt" and "0 wins, 8 losses" in at.markdown[0].value
+    assert "0 wins, 8 losses" in _shown(allow="prompt").markdown[0].value
+
+
+def test_runs_without_a_common_sample_are_told_apart(database: Database) -> None:
+    asked = said_runs.samples(9)
+    said_runs.store(database, "base-1", [(sample, [(1.0, "x")]) for sample in asked[:4]], started="2026-01-01")
+    said_runs.store(database, "new-2", [(sample, [(1.0, "x")]) for sample in asked[4:]], started="2026-01-02")
+    at = _shown()
+    assert "no scored sample of quiz in common: 4 scored in A alone, 5 scored in B alone" in at.warning[0].value
+    assert "harness eval MODEL" in _texts(at)
 
 
 def test_runs_without_a_common_suite_and_unfinished_ones(database: Database) -> None:
@@ -170,25 +215,7 @@ def test_choices_without_text_are_compared_by_what_was_chosen(database: Database
     said_runs.store(database, "new-2", [(s, [(0.0, "")]) for s in asked], started="2026-01-02", answer="pink bird")
     at = _shown(sample=asked[0].id)
     assert [each.value for each in at.code if each.language == "diff"] == ["- blue\n+ pink\n  bird"]
-    assert "log-probabilities" in _texts(at)
-
-
-def test_clicks_become_addresses(pair: Database) -> None:
-    def script() -> None:
-        import streamlit as st
-
-        from dashboards import view
-        from dashboards.pages import _compare_flips, _compare_lines
-        from harness.store import Database
-
-        shown = view.View(Database.at(), {})
-        st.session_state["compare_suites"] = {"selection": {"rows": [1]}}
-        st.session_state["compare_flips"] = {"selection": {"rows": [0]}}
-        _compare_lines._clicked(shown, ("one", "two"))
-        _compare_flips._clicked(shown, ("9f", "a0"))
-
-    at = AppTest.from_function(script, default_timeout=60).run()
-    assert not at.exception and _address(at) == {"suite": "two", "sample": "9f"}
+    assert any("log-probabilities" in each.value for each in at.caption)
 
 
 def test_many_suites_are_compared_one_at_a_time_unless_asked(
@@ -199,11 +226,13 @@ def test_many_suites_are_compared_one_at_a_time_unless_asked(
     for day in (1, 2):
         said_runs.store(database, f"run-{day}", [(s, [(1.0, "x")]) for s in asked], started=f"2026-01-0{day}")
     at = _shown(suite="three")
-    assert list(at.dataframe[1].value["suite"]) == ["three"] and "1 of 3 shared suites" in at.caption[0].value
+    assert "on three:" in at.markdown[0].value and "suite" not in at.dataframe[1].value
     at.toggle[0].set_value(True).run()
-    assert not at.exception and len(at.dataframe[1].value) == 3 and _address(at)["scope"] == "all"
+    assert not at.exception and list(at.dataframe[1].value["suite"]) == ["one", "three", "two"]
+    assert _address(at)["scope"] == "all" and "on three:" in at.markdown[0].value
     next(box for box in at.selectbox if box.label == "Suite").select("all suites").run()
     assert not at.exception and "suite" not in _address(at) and len(at.dataframe) == 2
+    assert "Of 3 suites, B is :green[better] on 0, :red[worse] on 0, neither on 3" in at.markdown[0].value
 
 
 @pytest.mark.slow
@@ -213,5 +242,4 @@ def test_a_large_database(database: Database) -> None:
 
     large_database.make(database, models=4, suites=5, samples=2000)
     at = _shown(a="run-1", b="run-3", suite="suite4", page="3")
-    row = at.dataframe[1].value.iloc[0]
-    assert row["wins"] + row["losses"] + row["ties"] == 2000 and len(at.dataframe[3].value) == 20
+    assert "paired over 2,000 samples" in at.caption[0].value.replace("\\", "") and len(at.dataframe[2].value) == 10
