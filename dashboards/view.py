@@ -55,10 +55,11 @@ class View:
     def put(self, **values: str | None) -> None:
         """Write parameters into the address; None takes one out."""
         for name, value in values.items():
-            if value:
-                st.query_params[name] = value
-            elif name in st.query_params:
+            if not value and name in st.query_params:
                 del st.query_params[name]
+        # Every write is a step of the browser's history: together they are one, and what stays is none.
+        if new := {name: value for name, value in values.items() if value and st.query_params.get(name) != value}:
+            st.query_params.update(new)
 
     def link(self, label: str, page: str, **parameters: str) -> None:
         """Show a link to a page in a state."""
