@@ -41,7 +41,8 @@ def show(view: View, head: dict[str, Any]) -> None:
         "Intervals are over samples or over people, whichever is wider. Fewer than six people stand for nobody else:"
         " then over samples, and the score is that of these people."
     )
-    _spread(queries.spread(view.ask, head["review"]), head["mode"])
+    order = [one.run for one in told.scores]
+    _spread(sorted(queries.spread(view.ask, head["review"]), key=lambda row: order.index(row["run_a"])), head["mode"])
     _gate(head, told)
     with st.expander("Who has rated"):
         st.dataframe(_people(queries.people(view.ask, head["review"])), hide_index=True)

@@ -77,7 +77,7 @@ def _begin(view: View, head: dict[str, Any]) -> None:
         ready = st.form_submit_button("Begin", type="primary")
     st.caption(
         f"{head['people']} of {head['seats']} people have begun. Answers are shown without the model's name; results"
-        " come after the last one. This page writes names and ratings; all other pages only read."
+        " come after the last one. This page writes your name and your ratings into the database."
     )
     if ready:
         reviews.join(view.database, head["review"], name)
