@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -35,6 +36,7 @@ FLAGS = (
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 120
+TRIES = 10
 SIZE = (1280, 800)
 """CSS pixels: the width at which nothing may scroll sideways."""
 QUIET = re.compile(r"favicon|Failed to load resource|WebSocket|was preloaded|third-party cookie", re.I)
@@ -48,12 +50,12 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def serving(database: Path) -> Iterator[str]:
-    """Yield the address of a dashboard over that file; the process ends with the block."""
+def serving(database: Path, *options: str) -> Iterator[str]:
+    """Yield the address of a dashboard over that file; the process ends with the block. `options`: of the command."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [sys.executable, "-m", "harness", "dashboard", "--port", str(port), "--db", str(database)]
+    words = [sys.executable, "-m", "harness", "dashboard", "--port", str(port), "--db", str(database), *options]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         try:
@@ -114,8 +116,13 @@ def state(page: Page) -> dict[str, str]:
 def choose(page: Page, label: str, option: str) -> Page:
     """Choose what a box of that label offers, by the beginning of its words."""
     box = page.get_by_test_id("stSelectbox").filter(has=page.get_by_text(label, exact=True))
-    box.get_by_role("combobox").click()
-    page.get_by_role("option", name=re.compile(f"^{re.escape(option)}")).first.click()
+    wanted = page.get_by_role("option", name=re.compile(f"^{re.escape(option)}")).first
+    for _ in range(TRIES):  # a list that opens while the page still grows is closed by it
+        box.get_by_role("combobox").click()
+        page.wait_for_timeout(300)
+        if wanted.is_visible():
+            break
+    wanted.click()
     return settled(page)
 
 
@@ -123,13 +130,20 @@ def click_row(page: Page, row: int, table: int = 0) -> Page:
     """Tick the box before a row, from 0, of a table, from 0. Tables are a canvas: the place is computed."""
     frame = page.get_by_test_id("stDataFrame").nth(table)
     frame.scroll_into_view_if_needed()
-    lines = frame.get_by_role("grid")
-    expect(lines).to_be_attached(timeout=WAIT_S * 1000)
-    tall = frame.locator(".dvn-stack").evaluate("e => e.scrollHeight")
-    place = frame.get_by_test_id("data-grid-canvas").bounding_box()
+    head = frame.locator("canvas").nth(1).bounding_box()  # as tall as a row, and a line
+    assert head is not None
+    page.mouse.click(head["x"] + 16, head["y"] + (head["height"] - 1) * (row + 1.5))
+    page.wait_for_timeout(300)
+    return settled(page)
+
+
+def click_mark(page: Page, words: str) -> Page:
+    """Click the first mark of a chart (bar, circle) whose words for screen readers hold these, where it is seen."""
+    mark = page.locator(f"svg.marks path[aria-label*={json.dumps(words, ensure_ascii=False)}]").first
+    mark.scroll_into_view_if_needed()
+    place = mark.bounding_box()
     assert place is not None
-    step = tall / int(lines.get_attribute("aria-rowcount") or 1)
-    page.mouse.click(place["x"] + 16, place["y"] + step * (row + 1.5))
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
     page.wait_for_timeout(300)
     return settled(page)
 
