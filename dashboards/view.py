@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -37,7 +36,8 @@ class View:
     def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """Return the rows of a query, and remember it for `queries`."""
         self.asked.append((sql, parameters))
-        found: Rows = _rows(str(self.database.path), self.stamp, sql, json.dumps(list(parameters), default=str))
+        state = (str(self.database.path), self.stamp, sql, json.dumps(list(parameters), default=str))
+        found: Rows = _rows(self.database, *state)
         return found
 
     @property
@@ -79,5 +79,5 @@ class View:
 
 
 @st.cache_data(max_entries=CACHED, show_spinner=False)  # type: ignore[untyped-decorator]
-def _rows(path: str, stamp: tuple[int, int], sql: str, parameters: str) -> Rows:
-    return read.query(Database(Path(path)), sql, json.loads(parameters))
+def _rows(_database: Database, path: str, stamp: tuple[int, int], sql: str, parameters: str) -> Rows:
+    return read.query(_database, sql, json.loads(parameters))
