@@ -7,13 +7,14 @@ samples that it shows, no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboards import words
 from dashboards.pages import _compare_said as said
-from dashboards.pages._compare_address import choose, key, on_row, ticked, whole
+from dashboards.pages._compare_address import choose, key, on_row, put, ticked, whole
 from dashboards.view import View
 from harness.compare import SuitePairs
 from harness.compare.flips import Flip, flips, places
@@ -89,8 +90,8 @@ def _turn(view: View, page: int, pages: int, total: int, signs: tuple[int, int])
     """Show where in the list one is, and the ways to the pages beside."""
     sides = st.columns([1, 1, 4], vertical_alignment="center")
     for side, label, to in ((sides[0], "Previous page", page - 1), (sides[1], "Next page", page + 1)):
-        put = {"page": str(to) if to > 1 else None}
-        side.button(label, disabled=not 1 <= to <= pages, on_click=view.put, kwargs=put, width="stretch")
+        go = partial(put, view, page=str(to) if to > 1 else None)
+        side.button(label, disabled=not 1 <= to <= pages, on_click=go, width="stretch")
     first = (page - 1) * PAGE + 1
     shown = f"{first:,} to {min(total, first + PAGE - 1):,} of {total:,}, page {page:,} of {pages:,}"
     sides[2].caption(f"{shown}. In all {signs[0]:,} losses (A does better) and {signs[1]:,} wins (B does better).")
@@ -104,21 +105,19 @@ def _choose(view: View, listed: Sequence[Flip], pairs: SuitePairs) -> str:
     own = key(view.stamp, "flips", ids, full)
     st.dataframe(
         [_cells(flip) for flip in listed], hide_index=True, width="stretch", height="content", column_config=NUMBERS,
-        key=own, on_select=on_row(own, ids, lambda name: view.put(sample=name)), selection_mode="single-row",
-        selection_default=ticked(ids, full),
+        key=own, selection_mode="single-row", selection_default=ticked(ids, full),
+        on_select=on_row(own, ids, lambda name: put(view, sample=name, attempt=None)),
     )  # fmt: skip
     if asked and not full:
         st.warning("The address names a sample that is not among the pairs of this suite:")
         st.text(asked)
-    elif full != asked:
-        view.put(sample=full)  # the address may shorten an id
     named = {flip.sample_id: flip.name for flip in listed}
     if full and full not in named:  # of another page of the list: a link stays good
         named = {full: pairs.names[pairs.ids.index(full)], **named}
     labels = {one: f"{name} · {one[:12]}" for one, name in named.items()}
     return choose(
-        view, st, "Look at a sample", list(named), "sample", format_func=lambda one: labels.get(one, ""),
-        placeholder="choose, or click a row",
+        view, st, "Look at a sample", list(named), "sample", clears=["attempt"], asked=full,
+        format_func=lambda one: labels.get(one, ""),        placeholder="choose, or click a row",
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import charts_compare
-from dashboards.pages._compare_address import choose, key, on_row, ticked
+from dashboards.pages._compare_address import choose, key, on_row, put, ticked
 from dashboards.pages._compare_headline import left_out
 from dashboards.queries import Rows
 from dashboards.view import View
@@ -97,7 +97,7 @@ def by_tag(view: View, one: SuiteComparison, found: Comparison, allow: Sequence[
     group = view.param("group")
 
     def look(name: str | None) -> None:
-        view.put(group=name, page=None, sample=None)
+        put(view, group=name, page=None, sample=None)
 
     state = (view.stamp, one.pairs.suite, tag, group)
     whole_line = one.whole and {**vars(one.whole), "name": f"all of {one.pairs.suite}"}

@@ -7,12 +7,13 @@ seen. Cost: one query for two completions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboards import words
-from dashboards.pages._compare_address import choose
+from dashboards.pages._compare_address import choose, put
 from dashboards.queries import compare
 from dashboards.view import View
 from harness.compare import SuitePairs
@@ -57,9 +58,9 @@ def _ways(view: View, sample: str, order: Sequence[str], page: int) -> None:
         if to is None or not 0 <= to < len(order):
             side.button(label, disabled=True, width="stretch")
             continue
-        put = {"sample": order[to], "page": str(to // page + 1) if to >= page else None, "attempt": None}
-        side.button(label, on_click=view.put, kwargs=put, width="stretch")
-    sides[2].button("Close", on_click=view.put, kwargs={"sample": None, "attempt": None}, width="stretch")
+        turned = str(to // page + 1) if to >= page else None
+        side.button(label, on_click=partial(put, view, sample=order[to], page=turned, attempt=None), width="stretch")
+    sides[2].button("Close", on_click=partial(put, view, sample=None, attempt=None), width="stretch")
     sides[3].caption("not among the flips listed above" if at is None else f"flip {at + 1:,} of {len(order):,}")
 
 

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboards import names
 from dashboards.pages import _compare_flips as flipped
 from dashboards.pages import _compare_lines as lines
-from dashboards.pages._compare_address import choose
+from dashboards.pages._compare_address import choose, put
 from dashboards.pages._compare_headline import headline
 from dashboards.queries import Rows, compare
 from dashboards.view import View
@@ -56,7 +56,7 @@ def show(view: View) -> None:
     one = next((each for each in found.suites if each.pairs.suite == suite), None)
     headline(found, one, len(suites))
     if len(found.suites) > 1 and any(each.whole for each in found.suites):
-        lines.by_suite(view, found, suite, lambda name: view.put(suite=name, **dict.fromkeys(ONE)))
+        lines.by_suite(view, found, suite, lambda name: put(view, suite=name, **dict.fromkeys(ONE)))
     if one is not None and one.whole is not None:
         tag = lines.by_tag(view, one, found, allow)
         flipped.show(view, one.pairs, tag, a, b)
@@ -73,10 +73,9 @@ def _runs(view: View, known: Rows) -> tuple[str, str]:
         if asked and not match:
             st.warning(f"The address names a run for {letter.upper()} that is none of the newest {len(known)}:")
             st.text(asked)
-        newest = known[first]["run_id"]
-        view.put(**{letter: match[0] if match else newest})
+        run = match[0] if match else known[first]["run_id"]
         clears = ("page", "sample", "attempt")
-        chosen.append(choose(view, sides[place], what, list(labels), letter, newest, clears, format_func=labels.get))
+        chosen.append(choose(view, sides[place], what, list(labels), letter, run, clears, format_func=labels.get))
     with st.container(horizontal=True):
         view.link("swap A and B", "compare", a=chosen[1], b=chosen[0], **_kept(view))
         for letter, run in zip("AB", chosen, strict=True):
@@ -139,7 +138,7 @@ def _allowed(view: View, fatal: list[str]) -> tuple[str, ...] | None:
     st.session_state[own] = [what for what in view.param("allow").split(",") if what in fatal]
 
     def write() -> None:
-        view.put(allow=",".join(st.session_state[own]))
+        put(view, allow=",".join(st.session_state[own]))
 
     allow = st.multiselect("May differ all the same", fatal, key=own, on_change=write)
     if left := [what for what in fatal if what not in allow]:
@@ -167,7 +166,7 @@ def _suite(view: View, suites: Mapping[str, int]) -> tuple[str, bool]:
         own = "compare_scope"
         st.session_state[own] = wide = view.param("scope") == "all"
         label = f"compare all {len(known)} suites at once ({total:,} pairs: some seconds)"
-        sides[1].toggle(label, key=own, on_change=lambda: view.put(scope="all" if st.session_state[own] else None))
+        sides[1].toggle(label, key=own, on_change=lambda: put(view, scope="all" if st.session_state[own] else None))
     options = [ALL, *known] if wide else known
     suite = choose(view, sides[0], "Suite", options, "suite", options[0], ONE)
     return "" if suite == ALL else suite, wide
