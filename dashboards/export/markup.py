@@ -19,7 +19,7 @@ from harness.gate.outputs.escape import line
 WIDTH = 300
 """Characters of a text at most."""
 LONG = 36
-"""Characters from which a cell is broken into lines."""
+"""Characters from which a cell is broken into lines, and of a column's name at most."""
 
 
 class Markup(str):
@@ -78,7 +78,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Part]]) -> Markup:
 
 def _head(column: str, cells: Sequence[Part]) -> Markup:
     number = all(_is_number(cell) or cell in (None, "") for cell in cells)
-    return element("th", column, scope="col", **({"class_": "number"} if number else {}))
+    return element("th", line(column, LONG), scope="col", **({"class_": "number"} if number else {}))
 
 
 def _cell(value: Part) -> Markup:

@@ -6,7 +6,7 @@ Nothing in it runs, nothing is fetched: a policy in its head (Content Security P
 forms and everything from elsewhere, should markup ever slip through `markup`. Intervals are drawn within the tables
 (`whiskers`), figures are SVG in the page; both follow the colours of whoever reads, and paper shows what is folded.
 
-Size: 600 bytes a row of a table (of 100 rows a suite and 60 suites at most), 10 to 30 KB a figure: 1 MB for 50 models
+Size: 600 bytes a row of a table (of 100 rows a suite and 60 suites at most), 10 to 35 KB a figure: 1.5 MB for 50 models
 and 20 suites. Cost: that of the leaderboard's sums, a pass over the records of each analysed run, two seconds of pairs
 at most, and tens of milliseconds a figure.
 """

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gate"))
 
 import gate_runs
 
-from harness.store import Database, failures, gates, stages
+from harness.store import Database, failures, gates, rounds, stages
 from harness.types import Check, Fault, Metric, Verdict
 
 HOSTILE = (
@@ -19,6 +19,7 @@ HOSTILE = (
     "</style><iframe src=https://e.vil>", "]]><!--", "javascript:alert(5)", "\x1b[2J\u202egnp.exe", "&lt;b&gt;",
 )  # fmt: skip
 ALL = " ".join(HOSTILE)
+SAID = "<b onmouseover=alert(6)>said</b>"
 MACRO = Metric("by subject", "acc", "macro:subject")
 ELEMENTS = {
     "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "nav", "a", "section", "div", "table",
@@ -30,7 +31,7 @@ ELEMENTS = {
 
 
 def make(database: Database) -> dict[str, str]:
-    """Fill a database with three runs, a gate, an analysis and a compression; return role -> run id."""
+    """Fill a database with three runs, a baseline, a gate, an analysis, a loop and a compression; return role -> id."""
     hostile, plain = gate_runs.samples(20, f"suite {ALL}"), gate_runs.samples(40)
     runs = {
         "hostile": gate_runs.store(
@@ -41,9 +42,14 @@ def make(database: Database) -> dict[str, str]:
             database, "small-1", plain, [1.0, 0.0, 1.0, 1.0] * 10, metrics=(MACRO,), facts={"size_bytes": 2**20}
         ),
         "large": gate_runs.store(
-            database, "large-1", plain, [1.0, 0.0, 0.0, 1.0] * 10, metrics=(MACRO,), facts={"size_bytes": 2**22}
+            database, "large-1", plain, [1.0, 0.0, 0.0, 1.0] * 10, metrics=(MACRO,), facts={"size_bytes": 2**22},
+            logprobs=[(-0.1, -2.0)] * 40,
         ),
     }  # fmt: skip
+    with database.write() as connection:
+        changed = "UPDATE completions SET text = ?, tail = 'first ' || ? WHERE suite = ?"
+        connection.execute(changed, [SAID, ALL, hostile[0].suite])
+    gates.set_baseline(database, "main", runs["small"])
     check = Check(ALL, "absolute", "FAIL", 0.5, 0.7, 0.3, 0.6, ALL)
     gates.add(
         database,
@@ -69,6 +75,12 @@ def make(database: Database) -> dict[str, str]:
         if place % 2 and place < 18
     ]  # fmt: skip
     failures.add_members(database, "tax-1", runs["hostile"], members)
+    rounds.start(database, ALL, {}, "digest", "tiny")
+    rounds.begin(database, ALL, 1, model="tiny")
+    gained = {"rule": "superiority", "observed": 0.25, "low": 0.2, "high": 0.3}
+    decision = {"checks": [gained]}
+    rounds.note(database, ALL, 1, accepted=True, why=ALL, decision=decision, cost={"seconds": 80.5, ALL: 1.0}, rows=96)
+    rounds.finish(database, ALL, "passed", ALL)
     stages.start(database, ALL, {}, "digest", "tiny")
     stages.begin(database, ALL, 1, step=ALL)
     stages.note(
