@@ -46,7 +46,7 @@ def forest(
         ground,
         alt.Chart({"values": [{}]}).mark_rule(strokeDash=[4, 4], color=COLOURS[NONE]).encode(x=alt.datum(0)),
         bounded.mark_rule(strokeWidth=2.5).encode(
-            x=alt.X("low:Q", title=units, axis=alt.Axis(format="+~g", tickCount=8, grid=True)),
+            x=alt.X("low:Q", title=units, axis=alt.Axis(format="+~g", tickCount=8, grid=True, labelBound=True)),
             x2="high:Q",
             y=y,
             color=colour,

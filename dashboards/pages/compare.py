@@ -8,6 +8,7 @@ value of it), flips (which way), page, sample, attempt, allow (what may differ a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -76,8 +77,10 @@ def _runs(view: View, known: Rows) -> tuple[str, str]:
         run = match[0] if match else known[first]["run_id"]
         clears = ("page", "sample", "attempt")
         chosen.append(choose(view, sides[place], what, list(labels), letter, run, clears, format_func=labels.get))
-    with st.container(horizontal=True):
-        view.link("swap A and B", "compare", a=chosen[1], b=chosen[0], **_kept(view))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        # A button: Streamlit does not write the address for a link to the page that one is on.
+        swapped = partial(view.put, a=chosen[1], b=chosen[0], page=None, flips=None)
+        st.button("swap A and B", icon=":material/swap_horiz:", type="tertiary", on_click=swapped)
         for letter, run in zip("AB", chosen, strict=True):
             view.link(f"samples of {letter}", "samples", run=run)
             view.link(f"why {letter} fails", "clusters", run=run)
@@ -88,11 +91,6 @@ def _named(row: Mapping[str, Any]) -> str:
     """Return a run as a person tells it from others: model, its name, when, and the id that is unique."""
     said = [names.model(row["model"]), row["name"] or "", f"{row['started_at']:%Y-%m-%d %H:%M}", row["run_id"]]
     return " · ".join(part for part in said if part)
-
-
-def _kept(view: View) -> dict[str, str]:
-    """Return what of the address holds for the same two runs the other way round."""
-    return {name: view.param(name) for name in ("suite", "scope", "by", "group", "sample", "allow") if view.param(name)}
 
 
 def _differences(view: View, a: str, b: str, shared: int) -> tuple[str, ...] | None:
