@@ -16,6 +16,11 @@ from harness.types import Completion, Metric, Record, Request, Run, Sample, Scor
 HOSTILE = "<script>alert(1)</script> **bold** [link](x)"
 
 
+def said(request: Request) -> str:
+    """Answer as `scripted:review_rows:said`, the model of an evaluation beside a review."""
+    return f"answer {len(request.prompt or '')}"
+
+
 def copied(path: Path, count: int) -> Database:
     """Return a database of its own with the runs `base` and `tuned` over `count` samples."""
     path.write_bytes(_made(count))
