@@ -77,6 +77,7 @@ def _new(review: str, as_json: bool) -> None:
         return
     console = people(False)
     console.print(f"{review}  people rate it at /review?session={review} of: harness dashboard", markup=False)
+    console.print("a link of one's own ends in &rater=CODE", markup=False)
 
 
 def _list(database: Database, as_json: bool) -> None:
