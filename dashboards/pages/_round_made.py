@@ -80,7 +80,8 @@ def graph(view: View, row: Mapping[str, Any]) -> None:
         st.caption("Nothing is made yet.")
         return
     named = {one.named: one for one in whole.nodes if one.named}
-    state = {"loop": row["loop"], "round": row["number"], "part": "Lineage"}
+    # The page's own address, word for word: with another one the browser's way back would lead through it.
+    state = {**st.query_params.to_dict(), "part": "Lineage"}
     addresses = {one.id: f"?{urlencode({**state, 'walk': one.named})}" for one in named.values()}
     drawn = lineage.compact(whole)
     st.graphviz_chart(charts_rounds.dot(drawn, addresses), width="stretch", alt="From failure to score")
