@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards.pages._cause_kept import key_of, told
-from dashboards.pages._choice import choose, pick
+from dashboards.pages._choice import choose
 from dashboards.queries import Rows, clusters
 from dashboards.view import View
 from harness.failures.case import Case
@@ -84,7 +84,7 @@ def _example(view: View, analysis: dict[str, Any], cause: dict[str, Any]) -> Non
             st.markdown("**An example**", help="The most typical failure first.", width="stretch")
             after = found[(found.index(row) + 1) % len(found)]
             st.button("Another", icon=":material/arrow_forward:", type="tertiary", disabled=len(found) < 2,
-                      on_click=pick, kwargs={"sample": address(after)})  # fmt: skip
+                      on_click=view.put, kwargs={"sample": address(after)})  # fmt: skip
         text(f"{row['suite']} · {row['name'] or row['sample_id'][:12]} · {row['mode']}")
         if case is not None and diagnosis is not None:
             text(diagnosis.text)

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards import charts_clusters, names
 from dashboards.pages import _cause_kept, _causes
 from dashboards.pages._cause import NONE, address, page_of
-from dashboards.pages._choice import choose, pick
+from dashboards.pages._choice import choose
 from dashboards.queries import Rows, clusters
 from dashboards.view import View
 
@@ -26,7 +26,7 @@ TABS = ("Its failures", "All causes", "Trend", "In right answers?", "Lineage", "
 def show(view: View, analysis: dict[str, Any], same: Rows, rows: Rows, chosen: dict[str, Any]) -> None:
     """Show one of the parts below a cause. `same`: all runs of this taxonomy; `rows`: all causes."""
     parts = (
-        partial(_failures, view, analysis, chosen), partial(_causes.table, rows, chosen["cause"]),
+        partial(_failures, view, analysis, chosen), partial(_causes.table, view, rows, chosen["cause"]),
         partial(_trend, view, same, rows, chosen), partial(_marks, view, analysis, chosen),
         partial(_lineage, view, analysis), partial(_cause_kept.name, view, chosen),
     )  # fmt: skip
@@ -45,7 +45,7 @@ def _failures(view: View, analysis: dict[str, Any], chosen: dict[str, Any]) -> N
     table = f"clusters-members-{chosen['cause']}-{page}-{address(row)}"
     st.dataframe(
         [_cells(one) for one in found], hide_index=True, column_order=_order(found), key=table,
-        selection_mode="single-row", on_select=partial(_opened, table, [*keys]),
+        selection_mode="single-row", on_select=partial(_opened, view, table, [*keys]),
         selection_default={"selection": {"rows": [[*keys].index(address(row))]}},
         column_config={
             "typical": st.column_config.NumberColumn(format="%.2f", help="Similarity to the cause's centre, 1 at most"),
@@ -59,7 +59,7 @@ def _failures(view: View, analysis: dict[str, Any], chosen: dict[str, Any]) -> N
     if pages > 1:
         turned = columns[1].number_input(f"Page, of {pages}", 1, pages, page, key=f"clusters-page-{table}")
         if turned != page:
-            pick(at=str(turned), sample=None)
+            view.put(at=str(turned), sample=None)
             st.rerun()
     with columns[2]:
         _cause_kept.export(view, analysis, chosen)
@@ -118,9 +118,9 @@ def _lineage(view: View, analysis: dict[str, Any]) -> None:
     st.dataframe([{name: row[name] for name in columns} for row in found], hide_index=True)
 
 
-def _opened(key: str, ids: Sequence[str]) -> None:
+def _opened(view: View, key: str, ids: Sequence[str]) -> None:
     if rows := st.session_state[key].selection.rows:
-        pick(sample=ids[rows[0]])
+        view.put(sample=ids[rows[0]])
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:

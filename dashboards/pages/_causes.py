@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboards import charts_clusters
 from dashboards.pages._cause import NONE
-from dashboards.pages._choice import pick
 from dashboards.queries import Rows, clusters
 from dashboards.view import View
 
@@ -19,16 +18,16 @@ SHOWN = ("label", "failures", "share", "low", "high", "rate", *COMPARED)
 
 def show(view: View, analysis: dict[str, Any], rows: Rows, chosen: dict[str, Any]) -> None:
     """Show the causes as bars, and their failures on the map in the same colours."""
-    _bars(analysis, rows, chosen["cause"])
+    _bars(view, analysis, rows, chosen["cause"])
     _map(view, analysis, rows, chosen["cause"])
 
 
-def _bars(analysis: dict[str, Any], rows: Rows, chosen: str) -> None:
+def _bars(view: View, analysis: dict[str, Any], rows: Rows, chosen: str) -> None:
     # A key of what is chosen: a new chart has no mark selected, so that a second click on a bar is one again.
     key = f"clusters-bars-{analysis['run_id']}-{analysis['taxonomy_id']}-{chosen}"
     st.altair_chart(
         charts_clusters.shares([row for row in rows if row["failures"]], chosen), width="stretch", key=key,
-        on_select=partial(clicked, key), alt="The share of each cause in the run's failures, with 95% intervals",
+        on_select=partial(clicked, view, key), alt="The share of each cause in the run's failures, with 95% intervals",
     )  # fmt: skip
     st.caption("Share of the run's failures with its 95% interval, and their number. A click opens a cause.")
 
@@ -42,7 +41,7 @@ def _map(view: View, analysis: dict[str, Any], rows: Rows, chosen: str) -> None:
     key = f"clusters-map-{analysis['run_id']}-{analysis['taxonomy_id']}-{chosen}-{view.param('sample')}"
     st.altair_chart(
         charts_clusters.map_of(found, rows, chosen, view.param("sample")), width="stretch", key=key,
-        on_select=partial(clicked, key), alt="Failures as points, coloured by cause: near ones went wrong alike",
+        on_select=partial(clicked, view, key), alt="Failures as points, coloured by cause: near ones went wrong alike",
     )  # fmt: skip
     places = found[0]["places"]
     thinned = f" {len(found):,} of {places:,} places are drawn, evenly chosen." if places > len(found) else ""
@@ -52,21 +51,21 @@ def _map(view: View, analysis: dict[str, Any], rows: Rows, chosen: str) -> None:
     )
 
 
-def clicked(key: str) -> None:
+def clicked(view: View, key: str) -> None:
     """Open the cause, and the failure if it names one, that was clicked in the chart `key`."""
     picked = st.session_state[key].selection.get(charts_clusters.PICK) or []
     if picked and "cause" in picked[0]:
-        pick(cause=picked[0]["cause"] or NONE, sample=picked[0].get("key"), at=None)
+        view.put(cause=picked[0]["cause"] or NONE, sample=picked[0].get("key"), at=None)
 
 
-def table(rows: Rows, chosen: str) -> None:
+def table(view: View, rows: Rows, chosen: str) -> None:
     """Show the causes as a table, changes against the run compared with included; a click on a row opens it."""
     ids = [row["cause"] for row in rows]
     key = f"clusters-table-{chosen}"
     compared = any(row["verdict"] for row in rows)
     st.dataframe(
         [{name: row[name] for name in SHOWN if compared or name not in COMPARED} for row in rows],
-        hide_index=True, key=key, selection_mode="single-row", on_select=partial(_rowed, key, ids),
+        hide_index=True, key=key, selection_mode="single-row", on_select=partial(_rowed, view, key, ids),
         selection_default={"selection": {"rows": [ids.index(chosen)]}},
         column_config={
             **{name: st.column_config.NumberColumn(format="percent") for name in ("share", "low", "high")},
@@ -80,6 +79,6 @@ def table(rows: Rows, chosen: str) -> None:
     )  # fmt: skip
 
 
-def _rowed(key: str, ids: list[str]) -> None:
+def _rowed(view: View, key: str, ids: list[str]) -> None:
     if rows := st.session_state[key].selection.rows:
-        pick(cause=ids[rows[0]] or NONE, sample=None, at=None)
+        view.put(cause=ids[rows[0]] or NONE, sample=None, at=None)

@@ -1,7 +1,6 @@
-"""Choices whose only place is the address: a box shows what it says, a choice or a click writes it.
+"""Choices whose only place is the address: a box shows what it says, a choice writes it.
 
     run = choose(view, column, "Run", "run", ["tiny-0a..", "tiny-1b.."], format_func=str.upper, clears=("cause",))
-    pick(cause="3f9a..", sample=None)               what a click does, in a callback
 
 A box bound to the address by Streamlit itself would put the formatted text there; these keep ids, so that a link holds
 when a label changes. Going back in the browser changes the address, and so the box.
@@ -35,20 +34,11 @@ def choose(
     asked = view.param(name)
     chosen, key = asked if asked in options else usual, f"choice-{name}"
     st.session_state[key] = chosen
-    written = (key, name, usual, tuple(clears))
+    written = (view, key, name, usual, tuple(clears))
     place.selectbox(label, options, key=key, format_func=format_func, on_change=_chosen, args=written)
     return chosen
 
 
-def pick(**values: str | None) -> None:
-    """Write parameters into the address; None takes one out."""
-    for name, value in values.items():
-        if value:
-            st.query_params[name] = value
-        elif name in st.query_params:
-            del st.query_params[name]
-
-
-def _chosen(key: str, name: str, usual: str, clears: Sequence[str]) -> None:
+def _chosen(view: View, key: str, name: str, usual: str, clears: Sequence[str]) -> None:
     value = st.session_state[key]
-    pick(**dict.fromkeys(clears), **{name: None if value == usual else value})
+    view.put(**dict.fromkeys(clears), **{name: None if value == usual else value})

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.pages import _cause, _cause_kept, _causes
 from dashboards.queries import clusters
+from dashboards.view import View
 from harness.failures.analysis import Analysis
 from harness.store import Database, failures
 
@@ -202,5 +203,5 @@ def test_a_click_goes_where_a_choice_goes(monkeypatch: pytest.MonkeyPatch) -> No
     address = {"cause": "aa", "sample": "s", "at": "2", "run": "r"}
     monkeypatch.setattr(_causes.st, "session_state", state)
     monkeypatch.setattr(_causes.st, "query_params", address)
-    _causes.clicked("bars")
+    _causes.clicked(View(Database(Path("none.duckdb")), {}), "bars")
     assert address == {"cause": _cause.NONE, "run": "r"}
