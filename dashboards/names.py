@@ -14,6 +14,9 @@ LONG = 48
 """Characters of a model's name at most; the middle goes."""
 _MARKS = re.compile(r"([!-/:-@\[-`{-~])")
 _SPACE = re.compile(r"\s+")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LIVE = re.compile(r":(?=//|[-+\w/]+:)|www(?=\.)|@(?=\w)", re.IGNORECASE)
+"""Where links, addresses and names of icons are found in what is plain already: a sign of no width parts them."""
 
 
 def model(spec: str) -> str:
@@ -25,8 +28,12 @@ def model(spec: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text, on one line, in which every character stands for itself where Markdown is read."""
-    return _MARKS.sub(r"\\\1", _SPACE.sub(" ", text))
+    """Return a text, on one line, in which every character stands for itself where Markdown is read.
+
+    Signs that cannot be seen, or turn the direction of what follows, are shown as the replacement character.
+    """
+    seen = _UNSEEN.sub("\ufffd", _SPACE.sub(" ", text))
+    return _MARKS.sub(r"\\\1", _LIVE.sub("\\g<0>\u2060", seen))
 
 
 def _short(text: str) -> str:
