@@ -21,7 +21,7 @@ CHECKS = ("suite", "rule", "outcome", "required", "observed", "bound", "95% inte
 ROUNDS = ("round", "what came of it", "gain aimed at", "95% interval", "all others", "cost", "rows", "why")
 OPENED = 6
 """Runs whose causes are unfolded at first, at most."""
-EXAMPLE = 160
+EXAMPLE = 200
 """Characters of each text of an example."""
 
 
@@ -124,11 +124,9 @@ def _round_row(row: Mapping[str, Any], scale: Scale) -> tuple[Part, ...]:
 
 
 def _example(found: Mapping[str, str] | None) -> Part:
-    """Return what was asked (its end: few-shot examples stand before it), expected and said."""
+    """Return what was asked, expected and said."""
     if found is None:
         return "(sealed)"
-    asked = line(found["asked"])
-    texts = {"asked": f"…{asked[-EXAMPLE:]}" if len(asked) > EXAMPLE else asked,
-             "expected": line(found["expected"], EXAMPLE), "said": line(found["said"], EXAMPLE)}  # fmt: skip
-    lines = [element("span", element("b", name), Markup(" "), value) for name, value in texts.items()]
+    names = ("asked", "expected", "said")
+    lines = [element("span", element("b", name), Markup(" "), line(found[name], EXAMPLE)) for name in names]
     return element("div", *lines, class_="example")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from dashboards.export.markup import Markup, Part, element, score, table
+from dashboards.export.markup import Markup, Number, Part, element, score, table
 from dashboards.export.parts import (
     LISTED,
     MIB,
@@ -62,13 +62,13 @@ def comparison(found: Against, made: Sequence[str]) -> Markup:
     """Return what runs gained and lost on the baseline, a line a run and suite."""
     lines = [row for row in found.lines if not row["refused"]]
     scale = Scale.of(((row["low"], row["high"]) for row in lines), [0.0])
-    head = ("model", "suite", "difference", "95% interval", scale.title, "wins", "losses", "ties", "p", "verdict",
+    head = ("model", "suite", "difference", "95% interval", scale.title, "won / lost / tied", "p", "verdict",
             "samples", "run")  # fmt: skip
     cells = [
         (
             model(row), row["suite"], signed(row["delta"]), f"{signed(row['low'])} to {signed(row['high'])}",
             scale.drawn(row["delta"], row["low"], row["high"], 0.0, row["verdict"].partition(" ")[0]),
-            row["wins"], row["losses"], row["ties"], row["p"], row["verdict"],
+            f"{row['wins']:,} / {row['losses']:,} / {row['ties']:,}", Number(f"{row['p']:.2g}"), row["verdict"],
             "sealed" if row["split"] == "test" else "all", row["run_id"],
         )
         for row in lines[:LISTED]
@@ -87,7 +87,7 @@ def comparison(found: Against, made: Sequence[str]) -> Markup:
         " main)."
     )  # fmt: skip
     told = (
-        f"{who} Paired by sample; wins are samples on which the run does better. p is two-sided, adjusted by Holm over"
+        f"{who} Paired by sample; won are samples on which the run does better. p is two-sided, adjusted by Holm over"
         " the suites of a run. Models that a loop made are told on sealed samples alone."
     )
     empty = "No two runs share a suite."

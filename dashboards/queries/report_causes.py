@@ -11,6 +11,8 @@ analysed run, and one over the keys of completions for its examples.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from dashboards.queries import Ask, Rows, sample
@@ -94,13 +96,40 @@ def _examples(ask: Ask, taxonomy_id: str, run_id: str) -> dict[str, dict[str, An
     found = {}
     for row in rows:
         one = said.get(row["key"], {})
-        chat = sample.messages(one) if one else []
         found[row["cause_id"]] = {
             "suite": row["suite"], "sample_id": row["sample_id"], "expected": _text(sample.parsed(row["target"])),
-            "asked": chat[-1][1] if chat else str(one.get("prompt") or ""),
-            "said": one.get("text") or _text(one.get("tool_calls")) or row["answer"] or "",
+            "asked": _asked(one), "said": one.get("text") or _text(one.get("tool_calls")) or row["answer"] or "",
         }  # fmt: skip
+    for suite in {row["suite"] for row in rows}:
+        own = [one for one in found.values() if one["suite"] == suite]
+        for one, text in zip(own, apart([one["asked"] for one in own]), strict=True):
+            one["asked"] = text
     return found
+
+
+def apart(texts: Sequence[str]) -> list[str]:
+    """Return texts without the whole lines that all begin or end with: few-shot examples, and orders how to answer.
+
+    apart(["Be brief.\\n2 + 2?\\nAs JSON:", "Be brief.\\n3 + 3?\\nAs JSON:"])    -> ["2 + 2?", "3 + 3?"]
+    """
+    if len(set(texts)) < 2:
+        return list(texts)
+    lines = [text.split("\n") for text in texts]
+    head = _shared(lines)
+    tail = _shared([each[head:][::-1] for each in lines])
+    return ["\n".join(each[head : len(each) - tail]) or text for each, text in zip(lines, texts, strict=True)]
+
+
+def _shared(lines: Sequence[Sequence[str]]) -> int:
+    """Return how many items all begin with."""
+    together = takewhile(lambda items: len(set(items)) == 1, zip(*lines, strict=False))
+    return sum(1 for _ in together)
+
+
+def _asked(said: Mapping[str, Any]) -> str:
+    """Return what was asked: of a chat the last message."""
+    chat = sample.messages(dict(said)) if said else []
+    return chat[-1][1] if chat else str(said.get("prompt") or "")
 
 
 def _text(value: Any) -> str:

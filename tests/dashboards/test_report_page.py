@@ -106,6 +106,14 @@ def test_examples_are_never_sealed(made: tuple[Database, dict[str, str]]) -> Non
     assert {of[one["sample_id"]] for one in asked} == {"dev"}
 
 
+def test_examples_tell_what_sets_questions_apart() -> None:
+    shots = "Q: 1 + 1\nA: 2\n\n"
+    asked = [f"{shots}Q: {n} + {n}\nA:" for n in (2, 3)]
+    assert report_causes.apart(asked) == ["Q: 2 + 2", "Q: 3 + 3"]
+    for kept in ([], ["one"], ["same", "same"], ["a b", "a c"], ["", "x"]):
+        assert report_causes.apart(kept) == kept
+
+
 def test_the_board_is_filled_in_and_ranked(made: tuple[Database, dict[str, str]]) -> None:
     rows = {row["run_id"]: row for row in queries.board(made[0], queries.asking(made[0]))}
     small, large = (rows[made[1][role]] for role in ("small", "large"))
