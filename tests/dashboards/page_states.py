@@ -18,7 +18,9 @@ PARTS = ("Gain", "Causes", "Steps", "Training", "Lineage")
 """Of a round."""
 PAIRS = """
 WITH held AS (SELECT run_id, suite, started_at FROM run_suites JOIN runs USING (run_id))
-SELECT a.run_id AS before, b.run_id AS after, a.suite FROM held a JOIN held b
+SELECT a.run_id AS before, b.run_id AS after, a.suite,
+       (SELECT min(sample_id) FROM records r WHERE r.run_id = a.run_id AND r.suite = a.suite) AS sample
+FROM held a JOIN held b
 ON a.suite = b.suite AND (a.started_at, a.run_id) < (b.started_at, b.run_id)
 ORDER BY b.started_at DESC, a.started_at DESC LIMIT 1
 """
@@ -58,7 +60,8 @@ def states(database: Database) -> dict[str, Sequence[State]]:
     found: dict[str, list[State]] = {name: [{}] for name in modules()}
     for pair in _rows(database, PAIRS):
         both = {"a": pair["before"], "b": pair["after"]}
-        found["compare"] += [both, both | {"suite": pair["suite"]}]
+        one = both | {"suite": pair["suite"]}
+        found["compare"] += [both, one, one | {"sample": pair["sample"] or "none"}, one | {"flips": "wins"}]
         found["leaderboard"] += [{"suite": pair["suite"]}]
         found["samples"] += [{"run": pair["after"], "suite": pair["suite"], "flip": pair["before"]}]
     for wrong in _rows(database, WRONG):
