@@ -30,9 +30,8 @@ def headline(found: Comparison, one: SuiteComparison | None, of: int) -> None:
         _unpaired([one])
     elif lines:
         better, worse, none = (_count(lines, verdict) for verdict in ("better", "worse", ""))
-        st.markdown(
-            f"#### Of {len(lines)} suites, B is :green[better] on {better}, :red[worse] on {worse}, neither on {none}"
-        )
+        said = f"Of {len(lines)} suites, B is :green[better] on {better}, :red[worse] on {worse}, neither on {none}"
+        st.markdown(f"#### {said}" if better + worse else f"#### No difference shown on any of {none} suites")
         st.caption(f"Paired tests, two-sided at {found.alpha:.0%}{over}. {count} of {of} shared suites are compared.")
     else:
         _unpaired(found.suites)

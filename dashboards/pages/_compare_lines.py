@@ -62,6 +62,7 @@ def _made(
 def by_suite(view: View, found: Comparison, suite: str, look: Callable[[str | None], None]) -> None:
     """Show the forest of suites and a line each; a click on one looks into it, as `look` does."""
     lines = [(each, each.whole) for each in found.suites if each.whole]
+    lines.sort(key=lambda line: line[1].delta)
     st.subheader("By suite")
     for units, group in _by_range(lines).items():
         _forest(units, group, None, look, key(view.stamp, "suites", units, suite))

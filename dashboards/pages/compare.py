@@ -115,17 +115,22 @@ def _differences(view: View, a: str, b: str, shared: int) -> tuple[str, ...] | N
 
 
 def _table(rows: Rows, shared: int) -> None:
-    """Show a line per difference; which suites it concerns only where some are spared."""
+    """Show a line per difference; what it does to scores, and of which suites, only where that tells something."""
+    moved = any(row["suites"] for row in rows)
     spared = any(row["suites"] and len(row["suites"]) < shared for row in rows)
     cells = [
         {
             "what": row["what"], "A": row["A"], "B": row["B"],
-            "kind": "not comparable" if row["fatal"] else "may move scores" if row["suites"] else "the models",
+            **({"kind": _kind(row)} if moved else {}),
             **({"suites": ", ".join(row["suites"])} if spared else {}),
         }
         for row in rows
     ]  # fmt: skip
     st.dataframe(cells, hide_index=True, width="stretch", height="content")
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    return "not comparable" if row["fatal"] else "may move scores" if row["suites"] else "the models"
 
 
 def _allowed(view: View, fatal: list[str]) -> tuple[str, ...] | None:

@@ -114,9 +114,9 @@ def _models(pair: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 def _fact(name: str, a: Any, b: Any) -> dict[str, Any]:
-    """Return the row of a fact of the models: a detail where nobody asks for it, or where both would read alike."""
+    """Return the row of a fact of the models: a detail where nobody asks, one side is silent or both read alike."""
     shown = [_shown(name, value) for value in (a, b)]
-    detail = name not in MODELS or shown[0] == shown[1]
+    detail = name not in MODELS or shown[0] == shown[1] or "" in shown
     if shown[0] == shown[1]:
         shown = [str(a)[:WIDTH], str(b)[:WIDTH]]
     what = MODELS.get(name, f"model {name}")
