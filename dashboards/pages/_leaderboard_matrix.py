@@ -66,7 +66,8 @@ def _lines(view: View, made: Matrix, lines: list[Line], baseline: str) -> None:
     # A model may have been asked its suites in several runs: any of them leads to its line.
     runs = [looked if looked in _runs(line) else line.last["run_id"] for line in lines]
     one.table(view, "models", cells, runs, NUMBERS, column_order=order)
-    st.caption(_means(made))
+    pinned = " Choose a model: its differences to the baseline are told suite by suite." if baseline else ""
+    st.caption(_means(made) + pinned)
     labels = {
         run: f"{line.label} \u00b7 {run}"
         for line in lines for run in sorted(_runs(line), key=lambda run: run != line.last["run_id"])

@@ -90,7 +90,7 @@ def _facts(row: Mapping[str, Any]) -> list[str]:
     size = f"{row['size_bytes'] / MIB:,.1f} MiB" if row["size_bytes"] else ""
     speed = f"{row['tokens_per_s']:,.0f} tokens/s" if row["tokens_per_s"] else ""
     told = [row["model"], f"run {row['run_id']}", row["name"] or "", row["quantisation"] or "", size, speed]
-    return [part for part in (*told, f"{row['started_at']:%Y-%m-%d %H:%M}", leaderboard.note(row)) if part]
+    return [part for part in (*told, str(row["started_at"] or "")[:16], leaderboard.note(row)) if part]
 
 
 def _links(view: View, run: str, baseline: str, suite: str) -> None:
@@ -136,7 +136,7 @@ def _by_suite(view: View, own: Rows, base: Rows, baseline: str) -> None:
             "suite": row["suite"], "rank": row["rank"], "score": row["score"], "95% interval": interval(row), **pinned,
             "n": row["n"], "metric": row["metric"], "note": leaderboard.note(row), "run": row["run_id"],
         })  # fmt: skip
-    st.dataframe(cells, hide_index=True, placeholder="", column_config={
+    st.dataframe(cells, hide_index=True, placeholder="", column_order=filled(cells, ("note",)), column_config={
         "score": st.column_config.NumberColumn(format="%.4f"),
         "baseline": st.column_config.NumberColumn(format="%.4f"), **APART,
     })  # fmt: skip

@@ -55,7 +55,7 @@ def show(view: View, rows: Rows, baseline: str) -> None:
 
 def _fence(view: View, place: int, mark: str, rows: Rows, baseline: str, alone: bool) -> None:
     if not alone:
-        st.subheader(names.plain(mark))
+        st.subheader(names.plain(f"{rows[0]['suite']} {mark}"))
     listed = rows[:SHOWN]
     pairs = _paired(baseline, listed)
     found = scores.apart(view, baseline, pairs)

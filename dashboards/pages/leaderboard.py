@@ -50,7 +50,7 @@ def show(view: View) -> None:
         st.caption(f"{left} scores need every sample (macro means, ratios, several attempts) and are not made yet.")
         st.button("Make more of them")
     if len(held) > len(board):
-        view.link(f"{len(held) - len(board)} ratings of people are no scores of a suite: they are here", "review")
+        view.link(f"Ratings of people ({len(held) - len(board)}) are no scores of a suite: they are here", "review")
 
 
 def _empty(view: View, held: Rows) -> None:
@@ -87,7 +87,7 @@ def _asked(view: View, board: Rows) -> tuple[str, str, str]:
 def _baseline(view: View, board: Rows, place: Any) -> str:
     """Show the choice of a baseline; return its run, empty for none."""
     named = leaderboard.baselines(view.ask)
-    newest = {row["run_id"]: row for row in sorted(board, key=lambda row: (row["started_at"], row["run_id"]))}
+    newest = {row["run_id"]: row for row in sorted(board, key=leaderboard.when)}
     runs = [*reversed(newest)][:OFFERED]
     known = {name: f"{name} (run {run})" for name, run in named.items() if run in newest}
     labels = {"": "none", **known, **{run: f"{names.model(newest[run]['model'])} \u00b7 {run}" for run in runs}}

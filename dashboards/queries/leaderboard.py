@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -104,8 +105,9 @@ def ranked(rows: Rows) -> Rows:
     ranks: dict[int, int] = {}
     for members in fences(row for row in rows if row["score"] is not None).values():
         bounds = [_bounds(row) for row in members]
+        lows = sorted(low for low, _ in bounds)
         for row, (_, high) in zip(members, bounds, strict=True):
-            ranks[id(row)] = 1 + sum(low > high for low, _ in bounds)
+            ranks[id(row)] = 1 + len(lows) - bisect_right(lows, high)
     return [{**row, "rank": ranks.get(id(row))} for row in rows]
 
 
@@ -123,7 +125,7 @@ def newest(rows: Rows) -> Rows:
     Where none is whole, the newest: a run that goes on puts none away that has ended.
     """
     last: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: (complete(row), row["started_at"], row["run_id"])):
+    for row in sorted(rows, key=lambda row: (complete(row), when(row))):
         last[model_key(row), row["suite"], row["fingerprint"]] = row
     kept = {id(row) for row in last.values()}
     return [row for row in rows if id(row) in kept]
@@ -132,6 +134,11 @@ def newest(rows: Rows) -> Rows:
 def complete(row: Mapping[str, Any]) -> bool:
     """Return whether a run has ended and asked every sample of the suite."""
     return bool(row["status"] == "done" and row["records"] >= (row["wanted"] or 0))
+
+
+def when(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what sorts runs by age: a run without a date is the oldest."""
+    return str(row["started_at"] or ""), str(row["run_id"])
 
 
 def model_key(row: Mapping[str, Any]) -> str:
@@ -149,11 +156,10 @@ def best_first(rows: Rows) -> Rows:
 
 def alike(rows: Rows) -> tuple[int, int]:
     """Return how many pairs of rows of one fence have intervals that overlap, and how many pairs there are."""
-    bounds = sorted(_bounds(row) for row in rows if row["score"] is not None)
-    over = sum(
-        bounds[later][0] <= bounds[one][1] for one in range(len(bounds)) for later in range(one + 1, len(bounds))
-    )
-    return over, len(bounds) * (len(bounds) - 1) // 2
+    bounds = [_bounds(row) for row in rows if row["score"] is not None]
+    lows = sorted(low for low, _ in bounds)
+    pairs = len(bounds) * (len(bounds) - 1) // 2
+    return pairs - sum(len(lows) - bisect_right(lows, high) for _, high in bounds), pairs
 
 
 def note(row: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from dashboards import names
 from dashboards.queries import Rows
-from dashboards.queries.leaderboard import fences, model_key, newest, ranked
+from dashboards.queries.leaderboard import fences, model_key, newest, ranked, when
 
 Column = tuple[str, str]
 """Suite and fingerprint."""
@@ -44,7 +44,7 @@ class Line:
     @property
     def last(self) -> dict[str, Any]:
         """The newest of its rows."""
-        return max(self.cells.values(), key=lambda row: (row["started_at"], row["run_id"]))
+        return max(self.cells.values(), key=when)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _counting(rows: Rows) -> frozenset[Column]:
     """Return the column of each suite that has the most models, of equals the one asked last."""
     best: dict[str, tuple[int, Any, Column]] = {}
     for column, members in fences(rows).items():
-        place = (len(members), max(row["started_at"] for row in members), column)
+        place = (len(members), max(map(when, members)), column)
         best[column[0]] = max(best.get(column[0], place), place)
     return frozenset(column for _, _, column in best.values())
 
@@ -112,7 +112,7 @@ def _place(line: Line) -> tuple[bool, float, int, float, str]:
 
 def _called(own: Mapping[str, Mapping[Column, Mapping[str, Any]]]) -> dict[str, str]:
     """Return key -> a name that no other model has: a file that was written anew has other weights."""
-    specs = {key: max(cells.values(), key=lambda row: row["started_at"])["model"] for key, cells in own.items()}
+    specs = {key: max(cells.values(), key=when)["model"] for key, cells in own.items()}
     short = {key: names.model(spec) for key, spec in specs.items()}
     often = Counter(short.values())
     return {key: name if often[name] == 1 else f"{name} \u00b7 {key[-6:]}" for key, name in short.items()}

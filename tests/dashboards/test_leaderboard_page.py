@@ -43,6 +43,16 @@ def test_one_run_is_a_board(tmp_path: Path) -> None:
     assert not any("pairs of intervals" in one.value for one in at.caption)
 
 
+def test_a_run_without_a_date(tmp_path: Path) -> None:
+    database = Database(tmp_path / "h.duckdb")
+    for name in ("a", "b"):
+        world.store(database, name, {"quiz": world.Asked(world.right(70, 20)), "code": world.Asked(world.right(9, 9))})
+    with database.write() as connection:
+        connection.execute("UPDATE runs SET started_at = NULL WHERE run_id = 'a'")
+    for state in ({}, {"suite": "quiz", "newest": "yes"}, {"baseline": "a", "run": "a"}):
+        board(database, **state)
+
+
 def test_at_a_glance(made: Database) -> None:
     at = board(made)
     table = at.dataframe[0].value
