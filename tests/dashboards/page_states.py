@@ -62,7 +62,8 @@ def states(database: Database) -> dict[str, Sequence[State]]:
         both = {"a": pair["before"], "b": pair["after"]}
         one = both | {"suite": pair["suite"]}
         found["compare"] += [both, one, one | {"sample": pair["sample"] or "none"}, one | {"flips": "wins"}]
-        found["leaderboard"] += [{"suite": pair["suite"]}]
+        looked = {"baseline": pair["before"], "run": pair["after"]}
+        found["leaderboard"] += [{"suite": pair["suite"]}, looked, looked | {"suite": pair["suite"]}]
         found["samples"] += [{"run": pair["after"], "suite": pair["suite"], "flip": pair["before"]}]
     for wrong in _rows(database, WRONG):
         own = {"run": wrong["run_id"], "suite": wrong["suite"]}
