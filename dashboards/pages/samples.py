@@ -108,9 +108,15 @@ def _cells(row: dict[str, Any], wanted: Filter) -> dict[str, Any]:
     flipped = {"there": row["other_score"], "mode there": row["other_mode"]} if wanted.flip else {}
     return {
         "suite": row["suite"], "sample": row["name"] or row["sample_id"], "attempt": row["attempt"],
-        "mode": row["mode"], "score": row["score"], **flipped, "answer": row["answer"], "expected": row["expected"],
-        "completion": row["said"] or row["fault_message"], "seconds": row["seconds"],
+        "mode": row["mode"], "score": row["score"], **flipped,
+        "answer": _cut(row["answer"]), "expected": _cut(row["expected"]),
+        "completion": _cut(row["said"] or row["fault_message"]), "seconds": row["seconds"],
     }  # fmt: skip
+
+
+def _cut(text: str | None) -> str:
+    text = text or ""
+    return text if len(text) < samples.PREVIEW else text[: samples.PREVIEW - 1] + "…"
 
 
 def _id(row: dict[str, Any]) -> str:
