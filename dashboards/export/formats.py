@@ -66,7 +66,7 @@ def lm_eval(database: Database, named: str) -> dict[str, Any]:
         "date": run["started_at"].replace(tzinfo=UTC).timestamp(),
         "model_source": "harness",
         "model_name": name,
-        "model_name_sanitized": re.sub(r'["<>:/|\\?*\[\]\x00-\x1f]+', "__", name)[:100].strip(".") or "model",
+        "model_name_sanitized": _folder(name),
         "total_evaluation_time_seconds": str(sum(row["seconds"] or 0 for row in kept.values())),
         "run_id": run["run_id"],
         "intervals": intervals,
@@ -124,6 +124,12 @@ def _told(database: Database, named: str) -> tuple[dict[str, Any], list[dict[str
         what = f"run {run['run_id']!r} has no score"
         raise UsageError(what, "a run with scores", f"type: harness show {run['run_id']}")
     return run, told, split
+
+
+def _folder(name: str) -> str:
+    """Return a model's name as lm-eval makes a folder of it, and no longer than a file system takes."""
+    clean = re.sub(r'["<>:/|\\?*\[\]\x00-\x1f]+', "__", name).encode(errors="replace")[:200].decode(errors="ignore")
+    return clean.strip(".") or "model"
 
 
 def _finite(value: float) -> float | None:

@@ -160,9 +160,14 @@ def _board_row(row: Mapping[str, Any], scale: Scale) -> tuple[Part, ...]:
     size = None if row["size_bytes"] is None else row["size_bytes"] / MIB
     return (
         row["rank"], model(row), score(row["score"]), interval(row["low"], row["high"]),
-        scale.drawn(row["score"], row["low"], row["high"]), row["n"], row["faults"] or None, size, row["tokens_per_s"],
-        row["started_at"], row["run_id"],
+        scale.drawn(row["score"], row["low"], row["high"]), _answers(row), row["faults"] or None, size,
+        row["tokens_per_s"], row["started_at"], row["run_id"],
     )  # fmt: skip
+
+
+def _answers(row: Mapping[str, Any]) -> Part:
+    """Return how many answers count; of a run that is not at its end, of how many."""
+    return row["n"] if row["records"] >= row["wanted"] else Number(f"{row['n']:,} of {row['wanted']:,}")
 
 
 def _stage_row(row: Mapping[str, Any]) -> tuple[Part, ...]:

@@ -107,6 +107,13 @@ def test_a_model_of_a_loop_is_told_by_sealed_samples_alone(tmp_path: Path) -> No
     assert "split `test` alone" in formats.model_card(database, "small-1")
 
 
+@pytest.mark.parametrize("name", ["../../up", "ü" * 300, "...", "a\x00b/\udc80"])
+def test_odd_names_make_harmless_folders(made: Database, tmp_path: Path, name: str) -> None:
+    folder = formats._folder(name)
+    (tmp_path / folder).mkdir()
+    assert (tmp_path / folder).resolve().parent == tmp_path.resolve() and folder.strip(".")
+
+
 def test_a_run_without_a_score_is_refused(tmp_path: Path) -> None:
     database = Database(tmp_path / "h.duckdb")
     asked_for = report_world.gate_runs.samples(3)

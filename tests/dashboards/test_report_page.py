@@ -84,6 +84,10 @@ def test_without_a_baseline_the_oldest_run_with_partners_is_one(tmp_path: Path) 
         gate_runs.store(database, name, gate_runs.samples(10), [metric] * 10)
     gate_runs.store(database, "rules", gate_runs.samples(10), [1.0] * 10, version="2")
     found = report_runs.against(database, queries.asking(database))
+    gate_runs.store(database, "half", gate_runs.samples(10), [1.0] * 4 + [None] * 6)
+    assert (
+        "4 of 10" in report_world.Page(scores.leaderboard(queries.board(database, queries.asking(database)), [])).text
+    )
     assert found.name == "" and found.reference["run_id"] == "first"
     lines = {row["run_id"]: row for row in found.lines}
     assert lines["second"]["verdict"] == "worse" and "not comparable" in lines["rules"]["refused"]
