@@ -51,7 +51,7 @@ OTHERS = {
     "review": "SELECT review AS session FROM reviews LIMIT 1",
 }
 """Page -> a state of it."""
-TABS = ("Trend", "Lineage", "Export")
+TABS = ("Trend", "In right answers?", "Lineage", "Name")
 """Of the page of causes, beside its first."""
 
 
