@@ -68,7 +68,9 @@ def _fence(view: View, place: int, mark: str, rows: Rows, baseline: str, alone: 
         told.append(f"The best {SHOWN} of {len(rows)} rows; the filters above choose others.")
     told += _of_baseline(baseline, listed, pairs, found)
     if alone:
-        told.append(f"All under {names.plain(mark)} (version, scorer, prompt); the score is {rows[0]['metric']}.")
+        told.append(
+            f"All under {names.plain(mark)} (version, scorer, prompt); the score is {names.plain(rows[0]['metric'])}."
+        )
     st.caption(" ".join(told))
 
 

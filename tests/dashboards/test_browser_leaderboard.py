@@ -39,6 +39,8 @@ def test_a_cell_opens_its_suite_and_back_returns(browser: Browser, address: str)
     page.go_back()
     settled(page)
     assert "suite" not in state(page) and "all 3 suites" in words(page)
+    click_mark(page, "score: 0.3250")  # the same cell a second time
+    assert state(page) == {"suite": "code", "run": "tuned"}
     page.context.close()
 
 
