@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import charts_review
+from dashboards import charts_review, names
 from dashboards.queries import Rows
 from dashboards.queries import review as queries
 from dashboards.view import View
@@ -48,7 +48,7 @@ def show(view: View, head: dict[str, Any]) -> None:
         st.dataframe(_people(queries.people(view.ask, head["review"])), hide_index=True)
     with st.container(horizontal=True):
         for one in told.scores:
-            view.link(f"Samples of {one.run}", "samples", run=one.run)
+            view.link(f"Samples of {names.plain(one.run)}", "samples", run=one.run)
 
 
 def _agreement(told: queries.Results) -> None:
@@ -65,9 +65,9 @@ def _spread(found: Rows, mode: str) -> None:
         rows = [{"run": row["run_a"], "said": f"{row['value']:.0f}", "n": row["n"]} for row in found]
         st.altair_chart(charts_review.spread(rows, [str(n) for n in range(1, 11)]), width="stretch")
         return
-    names = {0.0: f"{found[0]['run_a']} is better", 0.5: "neither", 1.0: f"{found[0]['run_b']} is better"}
-    rows = [{"run": "", "said": names[row["value"]], "n": row["n"]} for row in found]
-    st.altair_chart(charts_review.spread(rows, list(names.values())), width="stretch")
+    said = {0.0: f"{found[0]['run_a']} is better", 0.5: "neither", 1.0: f"{found[0]['run_b']} is better"}
+    rows = [{"run": "", "said": said[row["value"]], "n": row["n"]} for row in found]
+    st.altair_chart(charts_review.spread(rows, list(said.values())), width="stretch")
 
 
 def _gate(head: dict[str, Any], told: queries.Results) -> None:

@@ -46,9 +46,10 @@ ORDERED = (
 def show(view: View) -> None:
     """Show the benches that the filters leave."""
     asked = st.columns([4, 2, 2], vertical_alignment="bottom")
-    words = asked[0].text_input("Model or bench contains", key="model", bind="query-params")
-    newest = asked[1].toggle("latest of each model", key="newest", bind="query-params")
-    quiet = asked[2].toggle("quiet machine only", key="quiet", bind="query-params")
+    first = partial(view.put, page=None)
+    words = asked[0].text_input("Model or bench contains", key="model", bind="query-params", on_change=first)
+    newest = asked[1].toggle("latest of each model", key="newest", bind="query-params", on_change=first)
+    quiet = asked[2].toggle("quiet machine only", key="quiet", bind="query-params", on_change=first)
     total = queries.count(view.ask, words, quiet, newest)
     if not total:
         _nothing(queries.count(view.ask))

@@ -67,7 +67,7 @@ def _bench(database: Database, name: str, busy: bool) -> None:
     benches.add(database, row, rows)
 
 
-def opened(page: str, database: Database, **address: str) -> AppTest:
+def opened(page: str, database: Database, /, **address: str) -> AppTest:
     """Return a page shown in a state of the address."""
     test = AppTest.from_function(_draw, kwargs={"page": page, "path": str(database.path)}, default_timeout=60)
     for name, value in address.items():

@@ -53,6 +53,21 @@ def test_verdicts_are_listed_newest_first_and_filtered(database: Database) -> No
     assert len(gates_world.opened("gates", database, words="REPAIR").dataframe[0].value) == 1
 
 
+@pytest.mark.parametrize(("page", "column"), [("gates", "gate"), ("bench", "bench")])
+def test_long_lists_come_in_pages(page: str, column: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = list(gates_world.opened(page, database).dataframe[0].value[column])
+    monkeypatch.setattr(f"dashboards.pages.{page}.SHOWN", 1)
+    shown, seen = gates_world.opened(page, database), []
+    for number in range(1, len(whole) + 1):
+        seen += list(shown.dataframe[0].value[column])
+        assert shown.query_params.get("page", ["1"]) in (str(number), [str(number)])
+        newer, older = (next(b for b in shown.button if b.label == label) for label in ("Newer", "Older"))
+        assert newer.disabled == (number == 1) and older.disabled == (number == len(whole))
+        shown = older.click().run() if not older.disabled else shown
+    assert seen == whole
+    assert list(gates_world.opened(page, database, page="99").dataframe[0].value[column]) == whole[-1:]
+
+
 def test_a_verdict_shows_all_of_a_check_and_the_way_back(database: Database) -> None:
     shown = gates_world.opened("gates", database, outcome="FAIL")
     shown.selectbox(key="gates-one").select_index(0).run()
