@@ -1,10 +1,10 @@
 """Two texts word by word, as lines that begin with `-`, `+` or a space: what `st.code(.., language="diff")` colours.
 
     diff("the answer is 4", "the answer is 5")   ->  "  the answer is\\n- 4\\n+ 5"
-    visible("4\\x1b[2J\\u202e5")                     ->  "4\u241b[2J\u27e8U+202E\u27e95"
+    visible("4\\x1b[2J\\u202e5")                     ->  "4\u27e8U+001B\u27e9[2J\u27e8U+202E\u27e95"
 
 Every line has a mark of its own, so that no text of a model can pass for one, and what is there but cannot be seen
-(escapes of a terminal, changes of direction, zero widths) is shown as a sign. Line breaks and indentation count: in
+(escapes of a terminal, changes of direction, zero widths) is shown by number. Line breaks and indentation count: in
 code they decide. Matching: Python's difflib (Ratcliff and Obershelp 1988), with its rule that a word which makes up
 more than a hundredth of a long text starts no match: a model that repeats itself would otherwise cost half a minute.
 Cost: milliseconds for `WORDS` words or `CHARACTERS` characters a side, at which texts are cut.
@@ -29,8 +29,8 @@ _UNSEEN = re.compile(
 
 
 def visible(text: str) -> str:
-    """Return a text in which every character can be seen: what cannot stands as its picture or its number."""
-    return _UNSEEN.sub(_sign, text.replace("\r\n", "\n"))
+    """Return a text in which every character can be seen: what cannot stands as its number."""
+    return _UNSEEN.sub(lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", text.replace("\r\n", "\n"))
 
 
 def diff(left: str, right: str) -> str:
@@ -59,10 +59,3 @@ def _lines(text: str) -> list[str]:
     if text.startswith(" ") and not text.startswith("  "):
         text = text[1:]
     return text.split("\n")
-
-
-def _sign(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else f"\u27e8U+{code:04X}\u27e9"

@@ -37,7 +37,7 @@ def test_every_line_is_marked_and_no_word_is_lost(left: str, right: str) -> None
 
 
 def test_what_cannot_be_seen_is_shown() -> None:
-    assert words.visible("4\x1b[2J\0\x7f\r") == "4\u241b[2J\u2400\u2421\u240d"
+    assert words.visible("4\x1b[2J\0\r") == "4\u27e8U+001B\u27e9[2J\u27e8U+0000\u27e9\u27e8U+000D\u27e9"
     assert words.visible("a\u202eb\u200b\U000e0041") == "a\u27e8U+202E\u27e9b\u27e8U+200B\u27e9\u27e8U+E0041\u27e9"
     assert words.visible("a\tb\r\n\u05d0 \U0001f468\u200d\U0001f469") == "a\tb\n\u05d0 \U0001f468\u200d\U0001f469"
     assert words.diff("x", "x\u202e") == "- x\n+ x\u27e8U+202E\u27e9"
