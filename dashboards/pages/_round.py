@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dashboards import charts_rounds
 from dashboards.pages import _round_made
 from dashboards.queries import rounds
 from dashboards.view import View
-from harness.compare import Comparison, compare
+from harness.compare import SuiteComparison, compare
 from harness.errors import HarnessError
 from harness.store import Database
 
@@ -25,13 +26,13 @@ WIDE = 40
 """Lines of a forest at most, those with the largest difference."""
 
 
-def show(view: View, row: dict[str, Any]) -> None:
-    """Show a round as far as it has come; a part is made when it is opened."""
+def show(view: View, row: dict[str, Any], suite: str) -> None:
+    """Show a round as far as it has come; a part is made when it is opened. `suite`: whose gain is told."""
     st.subheader(f"Round {row['number']}: {_said(row)}")
     if row["why"]:
         st.text(row["why"])
     _links(view, row)
-    shown = (_decision, _gain, _causes, _steps, _round_made.curves_of, _round_made.graph)
+    shown = (_decision, partial(_gain, suite=suite), _causes, _steps, _round_made.curves_of, _round_made.graph)
     for tab, part in zip(st.tabs(PARTS, key="part", on_change="rerun", bind="query-params"), shown, strict=True):
         if tab.open:
             with tab:
@@ -69,36 +70,36 @@ def _decision(_: View, row: Mapping[str, Any]) -> None:
     st.code(f"harness why {row['loop']}/{row['number']}", language=None)
 
 
-def _gain(view: View, row: Mapping[str, Any]) -> None:
-    """Show the paired difference on sealed samples, whole and by capability."""
-    if not (row["run_before"] and row["run_after"]):
+def _gain(view: View, row: Mapping[str, Any], suite: str) -> None:
+    """Show the paired difference on the sealed samples of a suite, whole and by capability."""
+    if not (row["run_before"] and row["run_after"] and suite):
         st.caption("No model of this round was evaluated yet.")
         return
     try:
-        found = _compared(str(view.database.path), view.stamp, row["run_before"], row["run_after"])
+        found = _compared(str(view.database.path), view.stamp, row["run_before"], row["run_after"], suite)
     except HarnessError as error:
-        st.text(f"The runs before and after cannot be compared: {error.what}")
+        st.text(f"The runs before and after cannot be compared on {suite}: {error.what}")
         return
-    for suite in found.suites:
-        if (whole := suite.whole) is None:
-            continue
-        lines = sorted(suite.lines, key=lambda line: -abs(line.delta))[:WIDE]
-        st.text(
-            f"{whole.name}: {whole.reference:.4f} → {whole.candidate:.4f}, {whole.delta:+.4f}"
-            f" [{whole.low:+.4f}, {whole.high:+.4f}]; {whole.wins} won, {whole.losses} lost of {whole.n}"
-        )
-        if lines:
-            ordered = sorted(lines, key=lambda line: -line.delta)
-            st.altair_chart(charts_rounds.capabilities(ordered), width="stretch")
+    if (whole := found.whole) is None:
+        st.caption("No sealed sample has a score in both.")
+        return
+    st.text(
+        f"{whole.name}: {whole.reference:.4f} → {whole.candidate:.4f}, {whole.delta:+.4f}"
+        f" [{whole.low:+.4f}, {whole.high:+.4f}]; {whole.wins} won, {whole.losses} lost of {whole.n}"
+    )
+    lines = sorted(found.lines, key=lambda line: -abs(line.delta))[:WIDE]
+    if lines:
+        ordered = sorted(lines, key=lambda line: -line.delta)
+        st.altair_chart(charts_rounds.capabilities(ordered), width="stretch")
     st.caption(
-        "Sealed samples alone, paired; 95% intervals. Better and worse: after adjusting over the capabilities of a"
-        " suite (Benjamini and Hochberg)."
+        "Sealed samples of the suite chosen above, paired; 95% intervals. Better and worse: after adjusting over its"
+        " capabilities (Benjamini and Hochberg)."
     )
 
 
 @st.cache_data(max_entries=32, show_spinner=False)  # type: ignore[untyped-decorator]
-def _compared(path: str, stamp: tuple[int, int], before: str, after: str) -> Comparison:
-    return compare(Database(Path(path)), before, after, split="test")
+def _compared(path: str, stamp: tuple[int, int], before: str, after: str, suite: str) -> SuiteComparison:
+    return compare(Database(Path(path)), before, after, suites=[suite], split="test").suites[0]
 
 
 def _causes(view: View, row: Mapping[str, Any]) -> None:

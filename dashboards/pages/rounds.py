@@ -44,10 +44,13 @@ def show(view: View) -> None:
         st.info("No round has begun: the base is evaluated and judged first.")
         return
     numbers = [str(row["number"]) for row in reversed(done)]
+    if st.session_state.get("round", "") == st.session_state.get("rounds_newest"):
+        st.session_state["round"] = numbers[0]  # who looks at the newest round goes on to the next with the loop
+    st.session_state["rounds_newest"] = numbers[0]
     chosen = asked[2].selectbox("Round", numbers, key="round", bind="query-params")
     _charts(view, loop, done, trend, found, suite)
     _table(done)
-    _round.show(view, next(row for row in done if str(row["number"]) == chosen))
+    _round.show(view, next(row for row in done if str(row["number"]) == chosen), suite or "")
 
 
 def _runs(done: Rows) -> list[str | None]:

@@ -92,6 +92,21 @@ def test_bounds_and_mended_causes(world: tuple[Database, dict[str, str]], tmp_pa
     assert [one["failures"] for one in rounds.causes(ask, row)] == list(range(10, 1, -1))
     assert {one["still"] for one in rounds.causes(ask, row)} == {None}  # no case of them is stored
     assert rounds.bounds(ask, laps_world.LOOP) == {}
+    database = Database(tmp_path / "h.duckdb")
+    laps_world.make(database)
+    with database.write() as connection:
+        # Every sample of the base's run that it got wrong, in one cause; the run after mended some of them.
+        connection.execute(
+            "INSERT INTO members BY NAME SELECT 't' AS taxonomy_id, run_id, suite, sample_id, attempt,"
+            " 'cause0' AS cause_id FROM results WHERE run_id = 'base' AND score = 0"
+        )
+        connection.execute("INSERT INTO checks BY NAME SELECT 'g' AS gate_id, 'mmlu' AS suite, 'absolute' AS rule,"
+                           " true AS required, 0.8 AS bound")  # fmt: skip
+        connection.execute("INSERT INTO gates BY NAME SELECT 'g' AS gate_id, ? AS loop", [laps_world.LOOP])
+    told = rounds.causes(asking(database), row)
+    wrong = read.query(database, "SELECT count(*) AS n FROM results WHERE run_id = 'better' AND mode <> 'right'")
+    assert (told[0]["still"], told[1]["still"]) == (wrong[0]["n"], None)
+    assert rounds.bounds(asking(database), laps_world.LOOP) == {"mmlu": 0.8}
 
 
 def test_points_on_one_another_share_a_sign() -> None:
