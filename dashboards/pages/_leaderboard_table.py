@@ -21,10 +21,7 @@ SHOWN = 200
 PAIRED = 120_000
 """Records that are paired with the baseline in one drawing: half a second's work."""
 DRAWN = 50
-RANKS = (
-    "Rank: 1 + the number of runs whose lower bound lies above this one's upper bound, so that ties share a rank. "
-    "{over} of {pairs} pairs of intervals overlap: their order is not shown."
-)
+RANKS = "Rank: 1 + the number of runs whose lower bound lies above this one's upper bound, so that ties share a rank."
 NUMBERS = {
     "rank": st.column_config.NumberColumn(width=50), "score": st.column_config.NumberColumn(format="%.4f", width=70),
     "model": st.column_config.TextColumn(width=260), "MiB": st.column_config.NumberColumn(format="%.1f"),
@@ -63,7 +60,8 @@ def _fence(view: View, place: int, mark: str, rows: Rows, baseline: str, alone: 
     order = one.filled(cells, ("note", "MiB", "tokens/s"))
     one.table(view, f"suite{place}", cells, [row["run_id"] for row in listed], NUMBERS, column_order=order)
     over, of = leaderboard.alike(listed)
-    told = [RANKS.format(over=over, pairs=of)] if of else []
+    alike = f"{over} of {of} pairs of intervals overlap: their order is not shown." if over else "No intervals overlap."
+    told = [RANKS, alike] if of else []
     if len(rows) > SHOWN:
         told.append(f"The best {SHOWN} of {len(rows)} rows; the filters above choose others.")
     told += _of_baseline(baseline, listed, pairs, found)
