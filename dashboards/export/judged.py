@@ -95,7 +95,12 @@ def calibration(rows: Rows, draw: Draw, made: Sequence[str]) -> Markup:
     ]  # fmt: skip
     parts = [table(head, lines)] if lines else []
     if rows:
-        parts.append(figure(draw("reliability", rows[0]), f"{rows[0]['run_id']} on {rows[0]['suite']}."))
+        parts.append(
+            figure(
+                draw("reliability", rows[0]),
+                f"How sure against how often right: {model(rows[0])} on {rows[0]['suite']}, the newest run.",
+            )
+        )
     told = "Expected calibration error of choices: does a model that says 80% turn out right in 80% of the cases?"
     empty = "No answer with choices. Type: harness eval MODEL --suite primer:choices"
     return section("calibration", "Calibration", told, parts, empty, made)
