@@ -37,7 +37,9 @@ def forest(
     colour = alt.Color("verdict:N", scale=alt.Scale(domain=domain, range=list(COLOURS.values())), legend=None)
     shape = alt.Shape("verdict:N", scale=alt.Scale(domain=domain, range=list(SHAPES.values())), legend=None)
     base = alt.Chart({"values": values})
-    told = ["name:N", "n:Q", *(alt.Tooltip(f"{name}:Q", format="+.4f") for name in FIGURES), "verdict:N"]
+    # Channels, not their short words: altair checks those against its whole schema, each for milliseconds.
+    told = [alt.Tooltip(f"{name}:{kind}") for name, kind in (("name", "N"), ("n", "Q"), ("verdict", "N"))]
+    told += [alt.Tooltip(f"{name}:Q", format="+.4f") for name in FIGURES]
     ground = base.mark_rect(opacity=0).encode(y=y, tooltip=told)
     if click:
         ground = ground.add_params(alt.selection_point(name=PICKED, fields=["name"]))
@@ -47,13 +49,13 @@ def forest(
         alt.Chart({"values": [{}]}).mark_rule(strokeDash=[4, 4], color=COLOURS[NONE]).encode(x=alt.datum(0)),
         bounded.mark_rule(strokeWidth=2.5).encode(
             x=alt.X("low:Q", title=units, axis=alt.Axis(format="+~g", tickCount=8, grid=True, labelBound=True)),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
             color=colour,
             tooltip=told,
         ),
         base.mark_point(filled=True, size=130, opacity=1).encode(
-            x="delta:Q", y=y, color=colour, shape=shape, tooltip=told
+            x=alt.X("delta:Q"), y=y, color=colour, shape=shape, tooltip=told
         ),
     )
     said = f"Differences {units} with intervals, {len(values)} lines; the dashed line is at zero."
