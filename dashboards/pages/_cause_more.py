@@ -13,7 +13,7 @@ from dashboards import charts_clusters, names
 from dashboards.pages import _cause_kept, _causes
 from dashboards.pages._cause import NONE, address, page_of
 from dashboards.pages._choice import choose
-from dashboards.queries import Rows, clusters
+from dashboards.queries import Rows, cause_marks, clusters
 from dashboards.view import View
 
 RUNS = 8
@@ -88,7 +88,7 @@ def _trend(view: View, same: Rows, rows: Rows, chosen: dict[str, Any]) -> None:
 
 
 def _marks(view: View, analysis: dict[str, Any], chosen: dict[str, Any]) -> None:
-    found = clusters.marks(view.ask, analysis, chosen["cause"])
+    found = cause_marks.marks(view.ask, analysis, chosen["cause"])
     if not found:
         st.write("No right answer of this run is there to compare with, or nothing tells them apart.")
         return
@@ -114,8 +114,17 @@ def _lineage(view: View, analysis: dict[str, Any]) -> None:
         return
     st.altair_chart(charts_clusters.descents(found, [row["taxonomy_id"] for row in chain]), width="stretch",
                     alt="What became of each cause in each refit")  # fmt: skip
-    columns = ("old", "kind", "new", "cosine", "jaccard", "taxonomy_id")
-    st.dataframe([{name: row[name] for name in columns} for row in found], hide_index=True)
+    order = {row["taxonomy_id"]: place for place, row in enumerate(reversed(chain))}
+    st.dataframe(
+        [{"old": row["old"], "became": row["kind"], "new": row["new"], "cosine": row["cosine"],
+          "jaccard": row["jaccard"], "refit": row["taxonomy_id"][:10]}
+         for row in sorted(found, key=lambda row: order[row["taxonomy_id"]])],
+        hide_index=True,
+        column_config={
+            "cosine": st.column_config.NumberColumn(format="%.2f", help="Likeness of their centres"),
+            "jaccard": st.column_config.NumberColumn(format="%.2f", help="Failures in both, of those in either"),
+        },
+    )  # fmt: skip
 
 
 def _opened(view: View, key: str, ids: Sequence[str]) -> None:

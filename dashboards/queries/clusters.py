@@ -30,8 +30,6 @@ PAGE = 25
 """Failures shown at a time."""
 POINTS = 5000
 """Places of a map at most; the rest is left out, evenly."""
-MARKED, MARKS = 0.1, 15
-"""Share of a cause's failures that a mark has at least to be told, and marks told at most."""
 PENDING = "(not analysed)"
 """State of a failure that no analysis has seen."""
 TABLES = "SELECT count(*) AS tables FROM duckdb_tables() WHERE table_name IN ('taxonomies', 'members')"
@@ -110,23 +108,6 @@ SELECT *, count(*) OVER () AS places FROM (
     FROM wanted JOIN scored USING (run_id, suite, sample_id, attempt) WHERE mode <> 'right' GROUP BY ALL)
 ORDER BY hash(key) LIMIT $5
 """
-TRAITS = f"""{EVERY.rstrip()},
-told AS (
-    SELECT mode <> 'right' AS wrong, tags, c.finish, c.completion_tokens AS tokens
-    FROM scored LEFT JOIN held USING (run_id, suite, sample_id, attempt) LEFT JOIN completions c ON c.key = said
-    WHERE mode = 'right' OR cause_id = $5),
-usual AS (SELECT quantile_cont(tokens, 0.1) AS low, quantile_cont(tokens, 0.9) AS high FROM told WHERE NOT wrong),
-traits AS (
-    SELECT wrong, 'finish: ' || finish AS mark FROM told WHERE finish <> ''
-    UNION ALL SELECT wrong, unnest(list_transform(map_entries(tags), lambda e: e.key || ': ' || e.value)) FROM told
-    UNION ALL SELECT wrong, CASE WHEN tokens > high THEN 'longer than nine of ten right answers'
-                                 ELSE 'shorter than nine of ten right answers' END
-              FROM told, usual WHERE tokens > high OR tokens < low)
-SELECT mark, count(*) FILTER (wrong) AS failures, count(*) FILTER (NOT wrong) AS passed,
-       (SELECT count(*) FROM told WHERE wrong) AS all_failures,
-       (SELECT count(*) FROM told WHERE NOT wrong) AS all_passed
-FROM traits GROUP BY mark
-"""
 FAMILY = "SELECT taxonomy_id, coalesce(parent, '') AS parent, made_at, n FROM taxonomies ORDER BY made_at, taxonomy_id"
 DESCENTS = """
 SELECT d.taxonomy_id, d.kind, d.old_cause, d.new_cause, d.cosine, d.jaccard
@@ -168,7 +149,7 @@ def answers(ask: Ask, analysis: Mapping[str, Any]) -> list[Answer]:
                 ask(METRICS, (analysis["run_id"],))}  # fmt: skip
     metrics = {suite: declared_metric(row, "") for suite, row in declared.items()}
     found = []
-    for row in ask(ANSWERS, _scope(analysis)):
+    for row in ask(ANSWERS, scope(analysis)):
         state = RIGHT if row["mode"] == "right" else row["cause_id"]
         if state is None:
             state = PENDING if failed(metrics[row["suite"]], row["measures"], row["mode"]) else RIGHT
@@ -196,7 +177,7 @@ def trend(ask: Ask, runs: Sequence[Mapping[str, Any]], cause: str) -> Rows:
 
     `runs`: analyses of one taxonomy. Where answers share origins, the interval is made of each answer (`answers`).
     """
-    counted = ask(TREND, _scope(runs[0], [row["run_id"] for row in runs])) if runs else []
+    counted = ask(TREND, scope(runs[0], [row["run_id"] for row in runs])) if runs else []
     found = []
     for number, analysis in enumerate(runs):
         own = {row["cause_id"]: row for row in counted if row["run_id"] == analysis["run_id"]}
@@ -216,12 +197,12 @@ def trend(ask: Ask, runs: Sequence[Mapping[str, Any]], cause: str) -> Rows:
 
 def members(ask: Ask, analysis: Mapping[str, Any], cause: str, page: int) -> Rows:
     """Return the failures of a cause, `PAGE` of them from page `page` (0 is the first), the most typical first."""
-    return ask(MEMBERS, (*_scope(analysis), cause, PAGE, page * PAGE))
+    return ask(MEMBERS, (*scope(analysis), cause, PAGE, page * PAGE))
 
 
 def place(ask: Ask, analysis: Mapping[str, Any], cause: str, key: str) -> int | None:
     """Return where, from 0, a failure stands among those of a cause; None where it is not. `key`: suite/id/attempt."""
-    found = ask(PLACE, (*_scope(analysis), cause, key))
+    found = ask(PLACE, (*scope(analysis), cause, key))
     return int(found[0]["place"]) if found else None
 
 
@@ -230,22 +211,7 @@ def points(ask: Ask, analysis: Mapping[str, Any]) -> Rows:
 
     A row a place and cause: number of failures, key and name of one of them.
     """
-    return ask(MAP, (*_scope(analysis), POINTS))
-
-
-def marks(ask: Ask, analysis: Mapping[str, Any], cause: str) -> Rows:
-    """Return tags, finish and length that many failures of a cause have: `here` and `right`, shares of 0 to 1.
-
-    `right`: of the run's right answers. The most telling first, at most `MARKS`; none without a right answer, and none
-    that all of both have.
-    """
-    found = []
-    for row in ask(TRAITS, (*_scope(analysis), cause)):
-        if row["all_failures"] and row["all_passed"]:
-            here, right = row["failures"] / row["all_failures"], row["passed"] / row["all_passed"]
-            if here >= MARKED and not here == right == 1:
-                found.append({**row, "here": here, "right": right})
-    return sorted(found, key=lambda row: (row["right"] - row["here"], row["mark"]))[:MARKS]
+    return ask(MAP, (*scope(analysis), POINTS))
 
 
 def lineage(ask: Ask, taxonomy_id: str) -> tuple[Rows, Rows]:
@@ -271,7 +237,7 @@ def _share(ask: Ask, analysis: Mapping[str, Any], cause: str) -> stats.Estimate:
     return trends.shares(answers(ask, analysis), [cause])[cause].of_answers
 
 
-def _scope(analysis: Mapping[str, Any], runs: Sequence[str] = ()) -> tuple[Any, ...]:
+def scope(analysis: Mapping[str, Any], runs: Sequence[str] = ()) -> tuple[Any, ...]:
     """Return the parameters of `EVERY` and `SOME`."""
     chosen = list(runs) or [analysis["run_id"]]
     return (analysis["taxonomy_id"], chosen, list(analysis["suites"]), analysis["split"])

@@ -13,7 +13,7 @@ import pytest
 from clusters_made import analysed, refitted, storing, wrong
 
 from dashboards import charts_clusters as charts
-from dashboards.queries import Rows, clusters
+from dashboards.queries import Rows, cause_marks, clusters
 from harness.failures.analysis import Analysis
 from harness.store import Database, failures, read
 
@@ -89,7 +89,7 @@ def test_marks_are_counted_among_failures_and_right_answers(made: tuple[Database
     database, first, _ = made
     ask = asking(database)
     cut = next(one for one in first.causes if {m.case.mode for m in first.members(one.id)} == {"truncated"})
-    found = {row["mark"]: row for row in clusters.marks(ask, of(ask, "run-1"), cut.id)}
+    found = {row["mark"]: row for row in cause_marks.marks(ask, of(ask, "run-1"), cut.id)}
     length = found["finish: length"]
     assert (length["here"], length["right"], length["failures"], length["all_passed"]) == (1.0, 0.0, 40, 80)
     assert next(iter(found.values()))["right"] == 0.0
