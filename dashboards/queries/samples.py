@@ -95,7 +95,7 @@ MEASURED = """
 HEARD = """heard AS (
     SELECT k.suite, k.sample_id, k.attempt, sum(c.seconds) AS seconds, sum(c.completion_tokens) AS tokens,
            bool_or({hit}) AS hit
-    FROM (SELECT suite, sample_id, attempt, unnest(completion_keys) AS key FROM records WHERE run_id = ?) k
+    FROM (SELECT suite, sample_id, attempt, unnest(completion_keys) AS key FROM records WHERE run_id = ?{own}) k
     JOIN completions c ON c.key = k.key{heads} GROUP BY ALL)"""
 HOLDS = """
     SELECT * FROM members WHERE run_id = ?
@@ -132,9 +132,7 @@ GROUP BY c.cause_id, m.n ORDER BY m.n DESC, label LIMIT {OPTIONS}
 
 def search(ask: Ask, wanted: Filter, page: int = 1, order: str = "as asked") -> Rows:
     """Return the rows of a page (from 1) with `total`, the count of all that fit; none behind the last page."""
-    if wanted.cluster and not has(ask, "members"):
-        return []
-    head, source, parameters = _fitting(wanted, order)
+    head, source, parameters = _fitting(ask, wanted, order)
     return ask(
         f"""{head}, page AS (
     SELECT p.*, count(*) OVER () AS total, row_number() OVER (ORDER BY {ORDERS[order]}) AS place
@@ -152,17 +150,13 @@ FROM page LEFT JOIN said USING (place) ORDER BY place""",
 
 def count(ask: Ask, wanted: Filter) -> int:
     """Return how many records fit."""
-    if wanted.cluster and not has(ask, "members"):
-        return 0
-    head, source, parameters = _fitting(wanted)
+    head, source, parameters = _fitting(ask, wanted)
     return int(ask(f"{head}\nSELECT count(*) AS n {source}", parameters)[0]["n"])
 
 
 def beside(ask: Ask, wanted: Filter, sample_id: str, order: str = "as asked") -> dict[str, Any] | None:
     """Return place, total, and the samples before and after a sample among those that fit; None: it does not fit."""
-    if wanted.cluster and not has(ask, "members"):
-        return None
-    head, source, parameters = _fitting(wanted, order)
+    head, source, parameters = _fitting(ask, wanted, order)
     found = ask(
         f"""{head}, numbered AS (
     SELECT p.suite, p.sample_id, row_number() OVER (ORDER BY {ORDERS[order]}) AS n {source}),
@@ -201,13 +195,15 @@ def clusters(ask: Ask, run: str) -> Rows:
     return ask(CLUSTERS, (run,)) if has(ask, "members") else []
 
 
-def _fitting(wanted: Filter, order: str = "as asked") -> tuple[str, str, list[Any]]:
+def _fitting(ask: Ask, wanted: Filter, order: str = "as asked") -> tuple[str, str, list[Any]]:
     """Return the WITH clause, FROM with WHERE over `p` (and `e`, the completions), and the parameters in order."""
-    rooms, parameters = [f"mine AS ({MEASURED})"], [wanted.run, wanted.run]
+    own, suite = (" AND suite = ?", [wanted.suite]) if wanted.suite else ("", [])  # a run may have twenty
+    measured = MEASURED + own.replace("suite", "r.suite")
+    rooms, parameters = [f"mine AS ({measured})"], [wanted.run, wanted.run, *suite]
     columns = joins = ""
     if wanted.flip:
-        rooms.append(f"other AS ({MEASURED})")
-        parameters += [wanted.flip, wanted.flip]
+        rooms.append(f"other AS ({measured})")
+        parameters += [wanted.flip, wanted.flip, *suite]
         columns = ", o.score AS other_score, o.mode AS other_mode, (r.score - o.score) * if(r.up, 1, -1) AS change"
         joins = " JOIN other o ON o.suite = r.suite AND o.sample_id = r.sample_id AND o.attempt = r.attempt"
     rooms.append(
@@ -219,10 +215,10 @@ def _fitting(wanted: Filter, order: str = "as asked") -> tuple[str, str, list[An
     if spoken or wanted.slower_s > 0 or "e." in ORDERS[order]:
         hit, needles = _hit(wanted) if spoken else ("TRUE", [])
         heads = " LEFT JOIN heads h ON h.key = c.head_key" if spoken else ""
-        rooms.append(HEARD.format(hit=hit, heads=heads))
-        parameters += [*needles, wanted.run]
+        rooms.append(HEARD.format(hit=hit, heads=heads, own=own))
+        parameters += [*needles, wanted.run, *suite]
         source += " LEFT JOIN heard e USING (suite, sample_id, attempt)"
-    tests, tested = _tests(wanted)
+    tests, tested = _tests(wanted, analysed=not wanted.cluster or has(ask, "members"))
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
     return "WITH " + ",\n".join(rooms), source + where, [*parameters, *tested]
 
@@ -235,19 +231,19 @@ def _hit(wanted: Filter) -> tuple[str, list[str]]:
     return " OR ".join(hits), [wanted.text, escaped] * len(places)
 
 
-def _tests(wanted: Filter) -> tuple[list[str], list[Any]]:
-    """Return the conditions of a filter and their parameters."""
+def _tests(wanted: Filter, analysed: bool) -> tuple[list[str], list[Any]]:
+    """Return the conditions of a filter and their parameters. `analysed`: whether the file has a table of causes."""
     cause = "" if wanted.cluster == UNASSIGNED else wanted.cluster
     text = {"answer": ANSWERED}.get(wanted.within, "e.hit" if wanted.within in PARTS else f"(e.hit OR {ANSWERED})")
     every: list[tuple[str, list[Any], bool]] = [
-        ("p.suite = ?", [wanted.suite], bool(wanted.suite)),
         ("p.mode = ?", [wanted.mode], bool(wanted.mode)),
         ("e.seconds >= ?", [wanted.slower_s], wanted.slower_s > 0),
         (text, [wanted.text] * text.count("?"), bool(wanted.text)),
         (TAG, [wanted.tag, wanted.tag], bool(wanted.tag)),
         (OUTCOMES.get(wanted.outcome, ""), [], wanted.outcome in OUTCOMES),
         (FLIPS.get(wanted.way, "p.change <> 0"), [], bool(wanted.flip)),
-        (f"{KEY} IN {MEMBERS}", [wanted.run, cause, wanted.run], bool(wanted.cluster)),
+        (f"{KEY} IN {MEMBERS}", [wanted.run, cause, wanted.run], bool(wanted.cluster) and analysed),
+        ("FALSE", [], not analysed),
     ]
     kept = [(test, values) for test, values, is_asked in every if is_asked]
     return [test for test, _ in kept], [value for _, values in kept for value in values]
