@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
 
 import gates_world
 import pytest
@@ -44,14 +45,20 @@ def back(page: Page) -> Page:
     return settled(page)
 
 
+def reaches(page: Page, wanted: dict[str, str]) -> None:
+    """Wait until the address holds these parameters and nothing else."""
+    page.wait_for_url(lambda url: dict(parse_qsl(urlsplit(url).query)) == wanted)
+    settled(page)
+
+
 def banner(page: Page, words: str) -> None:
     expect(page.get_by_test_id("stAlert").first).to_contain_text(words)
 
 
 def test_from_the_list_to_a_verdict_to_its_samples_and_back(page: Page) -> None:
     tick(page, 0, 4)
-    found = state(page)["gate"]
     banner(page, "FAIL, exit code 1")
+    found = state(page)["gate"]
     expect(page.get_by_text("Checks, worst first")).to_be_visible()
     expect(page.get_by_text("mmlu, non_inferiority: " + gates_world.HOSTILE[:20])).to_be_visible()
     page.reload()
@@ -61,28 +68,28 @@ def test_from_the_list_to_a_verdict_to_its_samples_and_back(page: Page) -> None:
     settled(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Samples")
     assert state(page)["run"] == "scaled-1"
-    assert state(back(page)) == {"gate": found}
+    back(page)
+    reaches(page, {"gate": found})
     banner(page, "FAIL, exit code 1")
-    assert state(back(page)) == {}
+    back(page)
+    reaches(page, {})
     expect(page.get_by_label("Outcome", exact=True)).to_be_visible()
 
 
 def test_filters_take_every_choice_and_back_takes_it_back(page: Page) -> None:
     for outcome in ("PASS", "FAIL", "INCONCLUSIVE"):
         choose(page, "Outcome", outcome)
-        assert state(page) == {"outcome": outcome}
+        reaches(page, {"outcome": outcome})
     back(page)
     expect(page.get_by_role("combobox", name="Outcome")).to_have_value("FAIL")
     words = page.get_by_label("Model, run, policy or loop contains")
     words.fill("repair")
     words.press("Enter")
-    page.wait_for_timeout(300)
-    assert state(settled(page)) == {"outcome": "FAIL", "words": "repair"}
+    reaches(page, {"outcome": "FAIL", "words": "repair"})
     tick(page, 0, 1)
     banner(page, "FAIL, exit code 1")
     page.get_by_role("button", name="All verdicts").click()
-    page.wait_for_timeout(300)
-    assert state(settled(page)) == {"outcome": "FAIL", "words": "repair"}
+    reaches(page, {"outcome": "FAIL", "words": "repair"})
     choose(page, "Outcome", "PASS")
     banner(page, "Nothing is left of 4 verdicts")
 
@@ -108,10 +115,10 @@ def test_calibration_before_and_after(page: Page, served: str) -> None:
     expect(legend.first).to_be_attached()
     for split in ("all", "dev", "test"):
         choose(page, "Split", split)
-        assert state(page) == {"model": "scaled-1", "split": split}
+        reaches(page, {"model": "scaled-1", "split": split})
     choose(page, "Bins", "5")
     choose(page, "Run", "plain-1")
-    assert state(page) == {"model": "plain-1", "suite": "mmlu", "split": "test", "bins": "5"}
+    reaches(page, {"model": "plain-1", "suite": "mmlu", "split": "test", "bins": "5"})
     expect(legend).to_have_count(0)
     bars = page.locator("[aria-roledescription=bar]").count()
     page.reload()
@@ -120,8 +127,7 @@ def test_calibration_before_and_after(page: Page, served: str) -> None:
     back(page)
     expect(legend.first).to_be_attached()
     page.get_by_role("link", name="Verdicts on this run").click()
-    settled(page)
-    assert state(page) == {"words": "scaled-1"}
+    reaches(page, {"words": "scaled-1"})
 
 
 def test_a_bench_is_opened_by_its_row_and_drawn_by_width(page: Page, served: str) -> None:
@@ -131,9 +137,9 @@ def test_a_bench_is_opened_by_its_row_and_drawn_by_width(page: Page, served: str
     points = page.locator("[aria-roledescription=point]")
     assert points.count() == 4 and points.and_(page.locator("[aria-label*='machine: busy']")).count() == 2
     tick(page, 1, 2)
-    assert state(page) == {"bench": "b0"}
+    reaches(page, {"bench": "b0"})
     expect(page.get_by_text("Median, lowest and highest of the repeats")).to_be_visible()
     page.get_by_text("quiet machine only").click()
-    page.wait_for_timeout(300)
-    assert state(settled(page)) == {"bench": "b0", "quiet": "true"} and points.count() == 2
+    reaches(page, {"bench": "b0", "quiet": "true"})
+    expect(points).to_have_count(2)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
