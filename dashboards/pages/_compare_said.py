@@ -81,19 +81,19 @@ def _asked(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
     turns = left["turns"]
     st.text("Prompt" if turns == 1 else f"Prompt, the last of {turns}")
     if left["prompt"] == right["prompt"]:
-        _code(words.visible(left["prompt"]) or " ")
+        _text(left["prompt"], "The prompt is not stored.")
     else:
         _code(words.diff(left["prompt"], right["prompt"]), "diff")
         st.caption("The two were asked differently: words that only A was told are marked -, only B +.")
     st.text("Expected")
-    _code(words.visible(left["target"]) or "The sample holds no target.")
+    _text(left["target"], "The sample holds no target.")
 
 
 def _said(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
     """Show the word diff of what both said."""
     st.text("What A said (-) and what B said (+)")
     a, b = (row["text"] or row["answer"] or "" for row in (left, right))
-    _code(words.diff(a, b) or " ", "diff")
+    _code(words.diff(a, b), "diff")
     if not (left["text"] or right["text"]):
         st.caption("Neither said any text: the log-probabilities of the choices decided. Compared are the chosen ones.")
     elif a == b:
@@ -108,14 +108,22 @@ def _said(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
 
 def _one(view: View, letter: str, run: str, row: Mapping[str, Any], pairs: SuitePairs, sample: str) -> None:
     st.text(f"{letter}: {pairs.metric.value} {row['measures'][pairs.metric.value]:.3g}, {row['mode']}")
-    _code(words.visible(row["text"]) or "It said no text.")
+    _text(row["text"], "It said no text.")
     if row["answer"] is not None and row["answer"].strip() != row["text"].strip():
-        st.text("Extracted answer")
-        _code(words.visible(row["answer"]) or " ")
+        st.text("Extracted answer" if row["text"] else "Chosen")
+        _text(row["answer"], "Nothing.")
     if row["reasoning"]:
         with st.expander("Reasoning, which is never scored"):
-            _code(words.visible(row["reasoning"]))
+            _text(row["reasoning"])
     view.link(f"this sample of {letter}: scores, tests, history", "samples", run=run, suite=pairs.suite, sample=sample)
+
+
+def _text(text: str, empty: str = "") -> None:
+    """Show a text of a model or a data set; where there is none, `empty`, which cannot pass for one."""
+    if text.strip():
+        _code(words.visible(text))
+    else:
+        st.caption(empty)
 
 
 def _code(text: str, language: str | None = None) -> None:
