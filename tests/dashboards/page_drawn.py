@@ -55,6 +55,12 @@ def picture(test: AppTest) -> list[str]:
     return [f"{element.type}: {getattr(element, 'value', '')}" for element in test.main]
 
 
+def complaints(test: AppTest) -> list[str]:
+    """Return exceptions, and errors as `harness` words them; a verdict FAIL is shown in red and is none."""
+    told = [str(one.value) for one in test.error if "Expected" in one.value or "Type" in one.value]
+    return [*(str(one.value) for one in test.exception), *told]
+
+
 def address(test: AppTest) -> dict[str, str]:
     """Return the address that the page leads to: what a person would copy."""
     return {key: value[0] if isinstance(value, list) else value for key, value in test.query_params.items()}
