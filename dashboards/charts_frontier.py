@@ -27,6 +27,8 @@ PICKED = "picked"
 """Name of the selection: a click yields the `name` of a stage."""
 NEAR = 0.03
 """Of an axis: points nearer than that share a sign."""
+SAID = 4
+"""Numbers in a sign; of further ones their count."""
 
 
 def against(rows: Sequence[Mapping[str, Any]], cost: str, metric: str, chosen: str = "") -> Chart:
@@ -68,7 +70,7 @@ def signs(values: Sequence[Mapping[str, Any]]) -> list[str]:
         near = (first for first, (a, b) in enumerate(places[:place])
                 if told[first] and abs(a - x) < NEAR * wide and abs(b - y) < NEAR * tall)  # fmt: skip
         told[next(near, place)].append(row["sign"])
-    return [", ".join(filter(None, one)) for one in told]
+    return [", ".join(filter(None, one[:SAID])) + (f" +{len(one) - SAID}" if any(one[SAID:]) else "") for one in told]
 
 
 def _marked(values: Sequence[Mapping[str, Any]]) -> tuple[alt.Color, alt.Shape]:

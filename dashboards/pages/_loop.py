@@ -82,7 +82,7 @@ def _score(place: Any, trend: Rows, suite: str) -> None:
 
 def _gate(place: Any, done: Rows, state: dict[str, Any]) -> None:
     verdicts = [said for row in done for said in (row["verdict_before"], row["verdict_after"]) if said]
-    looks = f"{state['looks at the gate']} looks"
+    looks = "1 look" if state["looks at the gate"] == 1 else f"{state['looks at the gate']} looks"
     was = f"was {verdicts[0]}, {looks}" if len(verdicts) > 1 else looks
     _metric(place, "Gate", verdicts[-1] if verdicts else "not asked", was)
 

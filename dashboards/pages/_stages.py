@@ -34,7 +34,8 @@ def headline(start: Mapping[str, Any], rows: Rows, axis: Score | None) -> None:
             _times(last["speed"], first["speed"], "faster", "slower"))  # fmt: skip
     _metric(places[4], "Stages kept", f"{states.count('kept')} of {len(states)}", f"{failed} failed")
     ended = f"{start['outcome']}: {start['why']}" if start["outcome"] else "not at its end: it runs, or was killed"
-    st.text(f"{ended} · started {start['starts']} times, last at {start['started_at']:%Y-%m-%d %H:%M} UTC")
+    starts = "started" if start["starts"] == 1 else f"started {start['starts']} times, last"
+    st.text(f"{ended} · {starts} at {start['started_at']:%Y-%m-%d %H:%M} UTC")
 
 
 def _metric(place: Any, label: str, value: str, below: str) -> None:

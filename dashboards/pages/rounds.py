@@ -19,6 +19,8 @@ from dashboards.view import View
 TITLE, ICON, ORDER = "Rounds", ":material/cycle:", 4
 DRAWN = 40
 """Rounds in the trend, the latest."""
+ROWS, TALL = 6, 218
+"""Rounds that the table shows without scrolling, and its height then, CSS pixels: the round below stays in sight."""
 SIGNS = {True: "✓ accepted", False: "✗ rejected", None: "… open"}
 SIGNED = st.column_config.NumberColumn(format="%+.4f")
 Scores = Mapping[tuple[str, str], Score]
@@ -92,6 +94,7 @@ def _table(done: Rows) -> None:
 
     st.dataframe(
         [_cells(row, kinds) for row in newest],
+        height=TALL if len(done) > ROWS else "auto",
         hide_index=True, key="rounds_table", on_select=choose, selection_mode="single-row", placeholder="",
         column_config=dict.fromkeys(("gain", "low", "high", "others", "gain per hour"), SIGNED)
         | {what: st.column_config.NumberColumn(format="%.4g") for what in kinds},

@@ -114,6 +114,8 @@ def test_points_on_one_another_share_a_sign() -> None:
     rows = [{"cost": cost, "score": 0.7, "sign": sign, **own} for cost, sign in ((1.0, "4"), (1.001, "5"), (3.0, "0"))]
     assert charts_frontier.signs(rows) == ["4, 5", "", "0"]
     assert charts_frontier.signs([]) == []
+    heap = [{"cost": 1.0, "score": 0.7, "sign": str(number), **own} for number in range(9)]
+    assert charts_frontier.signs(heap) == ["0, 1, 2, 3 +5", *[""] * 8]
 
 
 def test_noise_is_smoothed_and_a_schedule_is_not() -> None:
