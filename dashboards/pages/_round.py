@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from harness.errors import HarnessError
 from harness.store import Database
 
 PARTS = ("Decision", "Gain", "Causes", "Steps", "Training", "Lineage")
+Part = Callable[[View, dict[str, Any]], None]
 RUNS = (("run_before", "before"), ("run_after", "after"))
 SIGNED = st.column_config.NumberColumn(format="%+.4f")
 SECONDS = st.column_config.NumberColumn(format="%.1f")
@@ -32,7 +33,9 @@ def show(view: View, row: dict[str, Any], suite: str) -> None:
     if row["why"]:
         st.text(row["why"])
     _links(view, row)
-    shown = (_decision, partial(_gain, suite=suite), _causes, _steps, _round_made.curves_of, _round_made.graph)
+    shown: tuple[Part, ...] = (
+        _decision, partial(_gain, suite=suite), _causes, _steps, _round_made.curves_of, _round_made.graph,
+    )  # fmt: skip
     for tab, part in zip(st.tabs(PARTS, key="part", on_change="rerun", bind="query-params"), shown, strict=True):
         if tab.open:
             with tab:
