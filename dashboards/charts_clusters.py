@@ -28,6 +28,8 @@ KINDS = {"same": "#54a24b", "split": "#f2a541", "merged": "#4c78a8", "new": "#b2
 PICK = "pick"
 """Name of the selection in a chart that may be clicked; its fields are `cause` and, on the map, `key`."""
 LABEL_PX = 300
+FEW = 500
+"""Places from which on the map draws them small."""
 
 
 def shares(rows: Sequence[Mapping[str, Any]], chosen: str) -> Chart:
@@ -50,7 +52,9 @@ def shares(rows: Sequence[Mapping[str, Any]], chosen: str) -> Chart:
     bars = base.mark_bar(cursor="pointer").encode(x=x, opacity=_either(0.9, 0.4), tooltip=tips)
     bars = bars.add_params(alt.selection_point(name=PICK, fields=["cause"]))
     whiskers = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q", color=alt.value(INK))
-    counts = base.mark_text(align="left", dx=5).encode(x="high:Q", text="failures:Q", color=alt.value(INK))
+    counts = base.mark_text(align="left", dx=5).encode(
+        x="high:Q", text=alt.Text("failures:Q", format=","), color=alt.value(INK)
+    )
     return alt.layer(bars, whiskers, counts).properties(height=alt.Step(26))
 
 
@@ -68,11 +72,11 @@ def map_of(
          "chosen": one["cause"] == chosen, "open": bool(sample) and one["key"] == sample}
         for one in sorted(points, key=lambda one: (one["cause"] == chosen, -one["failures"]))
     ]  # fmt: skip
-    scale = alt.Scale(zero=False, padding=24)
+    scale, sizes = alt.Scale(zero=False, padding=24), (50, 700) if len(told) <= FEW else (12, 200)
     places: alt.Chart = alt.Chart(_table(told)).mark_circle(cursor="pointer").encode(
         x=alt.X("x:Q", axis=None, scale=scale), y=alt.Y("y:Q", axis=None, scale=scale),
         color=alt.Color("colour:N", scale=None), opacity=_either(0.95, 0.4), order=alt.Order("chosen:N"),
-        size=alt.Size("failures:Q", legend=None, scale=alt.Scale(type="sqrt", range=[50, 700])),
+        size=alt.Size("failures:Q", legend=None, scale=alt.Scale(type="sqrt", range=sizes)),
         stroke=alt.Stroke("open:N", scale=alt.Scale(domain=[True, False], range=[INK, "transparent"]), legend=None),
         strokeWidth=alt.value(3),
         tooltip=[alt.Tooltip("label:N", title="cause"), "sample:N", alt.Tooltip("failures:Q", title="failures here")],

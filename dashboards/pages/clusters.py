@@ -27,6 +27,8 @@ TITLE, ICON, ORDER = "Failure clusters", ":material/bubble_chart:", 3
 NOBODY = "no run"
 LARGE = 4000
 """Failures from which runs are compared on request only: the paired tests take seconds."""
+SUITES = 3
+"""Named in a box at most."""
 UNLIKE = "like no known cause"
 OF_A_RUN = ("cause", "sample", "at")
 """Parameters of the address that another run makes void."""
@@ -101,13 +103,17 @@ def _taxonomy(view: View, column: Any, own: dict[str, dict[str, Any]]) -> str:
     fitting = [name for name, row in own.items() if row["split"] == split]
     taxonomy = choose(
         view, column, "Causes of", "taxonomy", [*own], (fitting or [""])[0],
-        lambda name: f"{', '.join(own[name]['suites'])} · split {own[name]['split']} · {name[:10]}", OF_A_RUN,
+        lambda name: f"split {own[name]['split']} · {_suites(own[name]['suites'])} · {name[:10]}", OF_A_RUN,
     )  # fmt: skip
     if split and not fitting:
         st.info("This run was not analysed on the split that the address names; below is another. It is analysed by:")
         run = own[taxonomy]["run_id"]
         st.code(f"harness failures {shlex.quote(run)} --split {shlex.quote(split)}", language="sh")
     return taxonomy
+
+
+def _suites(held: list[str]) -> str:
+    return ", ".join(held) if len(held) <= SUITES else f"{', '.join(held[:SUITES])} and {len(held) - SUITES} more"
 
 
 def _run(row: dict[str, Any]) -> str:
