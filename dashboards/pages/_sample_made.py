@@ -31,15 +31,28 @@ def show(row: dict[str, Any], said: Rows) -> None:
     if row["fault_boundary"]:
         text("Fault: there is no score", row["fault_message"] or "")
         return
+    tests = _tests(row["data"])
     left, right = st.columns(2)
     with left:
-        text("Expected", plain(row["target"]), "The sample holds no target.")
+        empty = "To pass the tests below." if tests else "The sample holds no target."
+        text("Expected", plain(row["target"]), empty)
     with right:
         text("Extracted answer", row["answer"] or "", "No answer could be extracted.")
     measures = dict(zip(row["names"] or (), row["measures"] or (), strict=True))
     if len(measures) > 1:
         table([{"measure": name, "value": value} for name, value in measures.items()])
     _verdicts(row["detail"], row["data"])
+    if tests:
+        with st.expander("Tests that the program must pass"):
+            code(tests, "python")
+
+
+def _tests(data: Any) -> str:
+    """Return the tests of a program; empty where the sample is none."""
+    held = data if isinstance(data, dict) else {}
+    if isinstance(held.get("test_list"), list):
+        return "\n".join(str(one) for one in held["test_list"])
+    return held["test"].strip() if isinstance(held.get("test"), str) else ""
 
 
 def _said(title: str, answer: dict[str, Any], row: dict[str, Any]) -> None:
