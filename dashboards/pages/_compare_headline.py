@@ -7,6 +7,7 @@ Every figure is one of `harness.compare`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -67,10 +68,9 @@ def _verdict(one: SuiteComparison, line: Line, over: str, alpha: float) -> None:
 
 def _unpaired(suites: Sequence[SuiteComparison]) -> None:
     """Say that nothing could be paired, and what to type."""
-    total = {}
+    total: Counter[str] = Counter()
     for suite in suites:
-        for what, n in left_out(suite).items():
-            total[what] = total.get(what, 0) + n
+        total.update(left_out(suite))
     left = ", ".join(f"{n:,} {what}" for what, n in total.items() if n)
     where = names.plain(suites[0].pairs.suite) if len(suites) == 1 else "any shared suite"
     st.warning(f"The two runs have no scored sample of {where} in common: {left or 'nothing is scored yet'}.")
