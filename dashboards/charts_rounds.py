@@ -177,7 +177,12 @@ def _axes(panel: Mapping[str, Points]) -> dict[str, Any]:
     legend = alt.Legend(orient="top", symbolOpacity=1) if len(of) > 1 else None
     return {
         "x": alt.X("step:Q", title="step"),
-        "y": alt.Y("value:Q", title=f"{_named(panel)}{' (log)' if steep else ''}", scale=scale),
+        "y": alt.Y(
+            "value:Q",
+            title=f"{_named(panel)}{' (log)' if steep else ''}",
+            scale=scale,
+            axis=alt.Axis(tickCount=4, format="~g"),
+        ),
         "color": alt.Color("of:N", title=None, scale=colours, legend=legend),
         "tooltip": ["of:N", "step:Q", alt.Tooltip("value:Q", format=".4g")],
     }
