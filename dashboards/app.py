@@ -25,7 +25,7 @@ PAGES = Path(__file__).with_name("pages")
 STYLE = """
 html {font-size: 14px}
 [data-testid=stMainBlockContainer] {padding: 4rem 2rem 3rem}
-[data-testid=stHeading] h1 {padding: 0; font-size: 1.9rem}
+[data-testid=stHeading] h1 {padding: 0 0 .5rem; font-size: 1.9rem}
 """
 """Room for tables. Not by options of a theme: with one of its own, Streamlit shows no dark page to who asks for one."""
 

@@ -16,6 +16,7 @@ import altair as alt
 from dashboards.charts import BLUE, FIGURES, Chart
 
 BEST, WORST = "#17607d", "#dcebf0"
+ALONE = "#b4bfc4"
 INK, PAPER = "#14313b", "#ffffff"
 """On cells that have a colour of their own, so that light and dark pages look the same."""
 SERIES = (BLUE, "#e08a3c")
@@ -33,7 +34,7 @@ LEVEL = 6
 def matrix(rows: Sequence[Mapping[str, Any]], models: Sequence[str], columns: Sequence[str]) -> Chart:
     """Return cells with scores: rows have `model`, `column`, `run`, `suite`, `score`, `low`, `high`, `n`, `rank`, `of`.
 
-    And `note`, which marks a cell with a star; a row without a score is a grey cell.
+    And `note`, which marks a cell with a star; a row without a score, or without one to be held against, is a grey cell.
     """
     digits = 3 if len(columns) <= ROOM else 2
     step = max(24, min(170, WIDE // len(columns)))
@@ -48,7 +49,7 @@ def matrix(rows: Sequence[Mapping[str, Any]], models: Sequence[str], columns: Se
     )
     colour = alt.Color("place:Q", scale=alt.Scale(domain=[0, 1], range=[BEST, WORST]), legend=None)
     cells = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
-        color=alt.condition("isValid(datum.place)", colour, alt.value("#8a8f9830"))
+        color=alt.condition("isValid(datum.place)", colour, alt.value(ALONE))
     )
     ink = alt.condition("isValid(datum.place) && datum.place < 0.45", alt.value(PAPER), alt.value(INK))
     texts = base.mark_text(fontSize=11, cursor="pointer").encode(text="text:N", color=ink)
@@ -90,6 +91,6 @@ def _cell(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
     mark = "*" if row["note"] else ""
     return {
         **kept, "text": f"{row['score']:.{digits}f}{mark}", "score": f"{row['score']:.4f}",
-        "place": (row["rank"] - 1) / max(1, row["of"] - 1), "rank": f"{row['rank']} of {row['of']}",
+        "place": (row["rank"] - 1) / (row["of"] - 1) if row["of"] > 1 else None, "rank": f"{row['rank']} of {row['of']}",
         "interval": f"{row['low']:.3f} to {row['high']:.3f}",
     }  # fmt: skip
