@@ -101,7 +101,8 @@ def test_noise_floor_of_attempts(database: Database) -> None:
     floor = noise_floor(database, "primer")
     assert floor == pytest.approx(2 * 0.9 * 0.1, abs=0.06)
     row = only(lines(policy(evaluate=Evaluate(samples=3)), database, {"primer": N}))
-    assert (row.psi, row.source, row.floor) == (floor, "noise floor", floor)
+    # DuckDB adds floats in the order in which threads finish: asked twice, the last digit may differ.
+    assert row.source == "noise floor" and (row.psi, row.floor) == (pytest.approx(floor), pytest.approx(floor))
     assert row.certifiable == pytest.approx(power.detectable_by_se((floor / 3 / N) ** 0.5, 0.05, 0.8))
 
 
