@@ -83,7 +83,7 @@ def main() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_icon="📊", layout="wide")  # of a page's own icon, Streamlit asks Google for a picture
     st.html(f"<style>{STYLE}</style>")
-    database = Database.at()
+    database = _database(str(Database.at().path))
     if said := problem(View(database, {})):
         st.error(names.plain(said))
         st.stop()
@@ -94,3 +94,9 @@ def main() -> None:
     # Streamlit serves its default page at "/" alone; so that every page has an address, that one only leads on.
     door = st.Page(partial(enter, pages), title="harness", url_path="door", default=True, visibility="hidden")
     st.navigation([door, *pages.values()], position="top").run()
+
+
+@st.cache_resource(show_spinner=False)  # type: ignore[untyped-decorator]
+def _database(path: str) -> Database:
+    """Return one object a file, which remembers what it found out about it."""
+    return Database(Path(path))

@@ -34,7 +34,7 @@ LEVEL = 6
 def matrix(rows: Sequence[Mapping[str, Any]], models: Sequence[str], columns: Sequence[str]) -> Chart:
     """Return cells with scores: rows have `model`, `column`, `run`, `suite`, `score`, `low`, `high`, `n`, `rank`, `of`.
 
-    And `note`, which marks a cell with a star; a row without a score, or without one to be held against, is a grey cell.
+    And `note`, which marks a cell with a star; a row without a score, or alone in its column, is a grey cell.
     """
     digits = 3 if len(columns) <= ROOM else 2
     step = max(24, min(170, WIDE // len(columns)))
@@ -91,6 +91,7 @@ def _cell(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
     mark = "*" if row["note"] else ""
     return {
         **kept, "text": f"{row['score']:.{digits}f}{mark}", "score": f"{row['score']:.4f}",
-        "place": (row["rank"] - 1) / (row["of"] - 1) if row["of"] > 1 else None, "rank": f"{row['rank']} of {row['of']}",
+        "place": (row["rank"] - 1) / (row["of"] - 1) if row["of"] > 1 else None,
+        "rank": f"{row['rank']} of {row['of']}",
         "interval": f"{row['low']:.3f} to {row['high']:.3f}",
     }  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,14 +28,14 @@ def curves_of(view: View, row: Mapping[str, Any]) -> None:
 
 
 def _curves(view: View, row: Mapping[str, Any]) -> None:
-    made = set(row["artifacts"] or ())
+    made = tuple(row["artifacts"] or ())
     try:
-        every = _trainings(str(view.database.path), view.stamp, row["loop"])
+        every = _trainings(view.database, view.stamp, row["loop"], made)
     except HarnessError as error:  # drawn again by itself: nobody above catches it then
         st.error(names.plain(f"{error.what}. Expected: {error.expected}. {error.next}"))
         return
     is_open = row["accepted"] is None
-    found = [one for one in every if one.artifact_id in made or (is_open and one.state != "done")]
+    found = [one for one in every if one.artifact_id in made or is_open]
     if not found:
         st.caption("No training left curves in this round.")
     for one in found:
@@ -68,8 +67,8 @@ def _lowest(points: list[tuple[int, float]]) -> str:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)  # type: ignore[untyped-decorator]
-def _trainings(path: str, stamp: tuple[int, int], loop: str) -> list[curves.Training]:
-    return curves.of(Database(Path(path)), "loop", loop)
+def _trainings(_of: Database, stamp: tuple[int, int], loop: str, made: tuple[str, ...]) -> list[curves.Training]:
+    return curves.of_loop(_of, loop, made)
 
 
 def graph(view: View, row: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ record (over-fitting), in the fault of the step (divergence: it was stopped), or
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,11 @@ class Training:
 def of(database: Database, kind: str, named: str) -> list[Training]:
     """Return the trainings of a step, an artifact or a loop by its id."""
     if kind == "loop":
-        return _of_loop(database, named)
+        return of_loop(database, named)
     artifact = artifacts.artifact(database, named) if kind == "artifact" else None
-    return [_of_step(database, named)] if artifact is None else _of_artifact(database, artifact)
+    if artifact is not None:
+        return _of_artifact(database, artifact)
+    return [_of_step(database, named, _latest(artifacts.executions(database)))]
 
 
 def about(database: Database, kind: str, named: str) -> dict[str, Any]:
@@ -65,14 +67,41 @@ def about(database: Database, kind: str, named: str) -> dict[str, Any]:
     return {made.kind: made.id, "made_by": by["step"], "loop": by["loop"], "path": made.path}
 
 
-def _of_step(database: Database, step_key: str, title: str = "") -> Training:
+def of_loop(database: Database, loop: str, among: Collection[str] | None = None) -> list[Training]:
+    """Return the trainings of a loop in the order of its rounds, then those that no round has come to know of.
+
+    Of the former only those that made one of the artifacts `among`, where these are named. Costs two accesses each.
+    """
+    measured, executions = _measured(database), artifacts.executions(database)
+    maker = {row["artifact_id"]: row["step_key"] for row in executions}
+    titles: dict[str, str] = {}
+    known = set()
+    for row in rounds.rows(database, loop):
+        for made in row["artifacts"] or ():
+            if (key := maker.get(made)) in measured:
+                known.add(key)
+                if among is None or made in among:
+                    titles.setdefault(key, f"round {row['number']}")
+    paid = "SELECT step_key FROM spendings WHERE loop = ? GROUP BY step_key ORDER BY min(spent_at)"
+    for row in read.query(database, paid, [loop], since="spendings"):
+        if row["step_key"] in measured - known:
+            titles.setdefault(row["step_key"], "not of a round yet")
+    latest = _latest(executions)
+    return [_of_step(database, key, latest, title) for key, title in titles.items()]
+
+
+def _latest(executions: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return step key -> its latest execution."""
+    return {row["step_key"]: row for row in executions}
+
+
+def _of_step(database: Database, step_key: str, latest: Mapping[str, Mapping[str, Any]], title: str = "") -> Training:
     """Return the latest execution of a step; without curves where it left none."""
     points = curves.points(database, step_key)
-    rows = [row for row in artifacts.executions(database) if row["step_key"] == step_key]
+    row = latest.get(step_key)
     broken = tuple(f"{name} is {value} at step {step}" for name, step, value in _not_finite(points))
-    if not rows:
+    if row is None:
         return Training(step_key, "", "open", points, marks=broken, title=title)
-    row = rows[-1]
     if row["artifact_id"] is None:
         return Training(step_key, row["step"], "failed", points, "", (row["fault"], *broken), title=title)
     made = artifacts.artifact(database, row["artifact_id"])
@@ -86,34 +115,20 @@ def _of_step(database: Database, step_key: str, title: str = "") -> Training:
 def _of_artifact(database: Database, artifact: Artifact) -> list[Training]:
     """Return the training that made an artifact, else the nearest ones among the models and adapters above it."""
     known = {one.id: one for one in artifacts.every(database)}
-    maker = {row["artifact_id"]: row["step_key"] for row in artifacts.executions(database)}
+    executions = artifacts.executions(database)
+    maker = {row["artifact_id"]: row["step_key"] for row in executions}
+    latest = _latest(executions)
     waiting, found, seen = [artifact], [], {artifact.id}
     measured = _measured(database)
     while waiting:
         one = waiting.pop(0)
         if maker.get(one.id) in measured:
-            found.append(_of_step(database, maker[one.id], f"{one.kind} {one.id}"))
+            found.append(_of_step(database, maker[one.id], latest, f"{one.kind} {one.id}"))
             continue
         above = [known[name] for name in one.parents if name in known and name not in seen]
         seen |= {parent.id for parent in above}
         waiting += [parent for parent in above if parent.kind in ("model", "adapter")]
     return found
-
-
-def _of_loop(database: Database, loop: str) -> list[Training]:
-    """Return the trainings of a loop in the order of its rounds, then those that no round has come to know of."""
-    measured = _measured(database)
-    maker = {row["artifact_id"]: row["step_key"] for row in artifacts.executions(database)}
-    titles: dict[str, str] = {}
-    for row in rounds.rows(database, loop):
-        for key in (maker.get(made) for made in row["artifacts"] or ()):
-            if key in measured:
-                titles.setdefault(key, f"round {row['number']}")
-    paid = "SELECT step_key FROM spendings WHERE loop = ? GROUP BY step_key ORDER BY min(spent_at)"
-    for row in read.query(database, paid, [loop], since="spendings"):
-        if row["step_key"] in measured:
-            titles.setdefault(row["step_key"], "not of a round yet")
-    return [_of_step(database, key, title) for key, title in titles.items()]
 
 
 def _measured(database: Database) -> set[str]:

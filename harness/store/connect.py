@@ -42,6 +42,7 @@ class Database:
         self.path = path.expanduser().absolute()
         self._migrated = 0
         self._begun = False
+        self._read: tuple[int, ...] = ()
 
     @classmethod
     def at(cls, option: str | None = None) -> Database:
@@ -93,7 +94,9 @@ class Database:
         with self._turn(exclusive=False), self._translated("read"):
             connection = duckdb.connect(str(self.path), read_only=True, config=dict(SETTINGS))
             try:
-                refuse_newer(connection, self.path)
+                if self._read != (state := self._state()):
+                    refuse_newer(connection, self.path)
+                    self._read = state
                 yield connection
             finally:
                 connection.close()
@@ -121,6 +124,11 @@ class Database:
     def _inode(self) -> int:
         """Return what tells this file from one that later takes its name."""
         return self.path.stat().st_ino
+
+    def _state(self) -> tuple[int, ...]:
+        """Return what changes with every write: what one access found out about the file holds for the next."""
+        found = self.path.stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     @contextmanager
     def _turn(self, exclusive: bool) -> Iterator[None]:
