@@ -162,7 +162,7 @@ def test_migrations_apply_once_and_older_files_are_readable(tmp_path: Path, monk
         assert connection.execute("SELECT mood FROM runs").fetchall() == []
     monkeypatch.undo()
     with pytest.raises(UsageError, match="newer version"):
-        count(database, "records")
+        count(Database(database.path), "records")
 
 
 def test_a_broken_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
