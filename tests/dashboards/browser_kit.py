@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -36,6 +36,8 @@ FLAGS = (
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 120
+DRAWN = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+    && !document.querySelector('[data-testid=stSkeleton]')"""
 TRIES = 10
 SIZE = (1280, 800)
 """CSS pixels: the width at which nothing may scroll sideways."""
@@ -79,9 +81,8 @@ def browsing() -> Iterator[Browser]:
 
 def opened(browser: Browser, address: str, scheme: str = "light", size: tuple[int, int] = SIZE) -> Page:
     """Return a settled page; `page.said` holds what the console complained of."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": size[0], "height": size[1]})
-    context.set_default_timeout(WAIT_S * 1000)
-    page = context.new_page()
+    page = _context(browser, scheme).new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
     complaints: list[str] = []
     page.on("console", lambda message: _listen(message, complaints))
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -90,15 +91,23 @@ def opened(browser: Browser, address: str, scheme: str = "light", size: tuple[in
     return settled(page)
 
 
+def _context(browser: Browser, scheme: str) -> BrowserContext:
+    """Return one context a scheme: its cache keeps Streamlit's scripts, which take a second to load."""
+    for context in browser.contexts:
+        if getattr(context, "scheme", None) == scheme:
+            return context
+    context = browser.new_context(color_scheme=scheme)
+    context.set_default_timeout(WAIT_S * 1000)
+    context.scheme = scheme
+    return context
+
+
 def settled(page: Page) -> Page:
     """Wait until the script has ended; complain of exceptions, of errors in the console, of scrolling sideways."""
-    app = page.locator("[data-testid=stApp]")
     page.wait_for_timeout(150)
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_S * 1000)
-    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=WAIT_S * 1000)
-    assert page.locator("[data-testid=stException]").count() == 0, page.locator(
-        "[data-testid=stException]"
-    ).inner_text()
+    page.wait_for_function(DRAWN, timeout=WAIT_S * 1000)
+    broken = page.locator("[data-testid=stException]")
+    assert broken.count() == 0, broken.first.inner_text()
     assert not page.said, page.said  # type: ignore[attr-defined]
     wide = page.evaluate(
         "() => Math.max(...['stMain', 'stApp'].map(id => document.querySelector(`[data-testid=${id}]`))"

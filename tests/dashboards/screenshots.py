@@ -49,7 +49,7 @@ def main() -> int:
                     _whole(page)
                     page.screenshot(path=file)
                     print(f"{file}  {_words(parameters)}", flush=True)
-                    page.context.close()
+                    page.close()
     return 0
 
 

@@ -48,7 +48,7 @@ def page(browser: Browser, served: str) -> Iterator[Page]:
     """Yield the page as it opens on run-1."""
     shown = opened(browser, f"{served}?run=run-1")
     yield shown
-    shown.context.close()
+    shown.close()
 
 
 def said(page: Page, label: str, words: str) -> None:

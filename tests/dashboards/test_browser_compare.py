@@ -70,7 +70,7 @@ def test_a_flip_is_clicked_walked_and_left(browser: Browser, address: str) -> No
     assert state(page)["sample"] == second
     click_row(page, 3, table=-1)  # unticked
     assert "sample" not in state(page) and page.get_by_text("Side by side").count() == 0
-    page.context.close()
+    page.close()
 
 
 def test_suites_are_clicked_in_table_and_forest(browser: Browser, address: str) -> None:
@@ -87,7 +87,7 @@ def test_suites_are_clicked_in_table_and_forest(browser: Browser, address: str) 
     assert state(page) == PAIR | {"suite": "quiz"}
     page.go_back()
     _shown(settled(page), "Of 2 suites")
-    page.context.close()
+    page.close()
 
 
 def test_a_tag_is_clicked_in_table_and_forest_and_chosen(browser: Browser, address: str) -> None:
@@ -111,7 +111,7 @@ def test_a_tag_is_clicked_in_table_and_forest_and_chosen(browser: Browser, addre
     assert state(page) == PAIR | {"suite": "quiz", "by": "level", "page": "2"}
     page.go_back()
     _shown(settled(page), "1 to 10 of 20, page 1 of 2")
-    page.context.close()
+    page.close()
 
 
 def test_runs_are_chosen_twice_swapped_and_refused_until_allowed(browser: Browser, address: str) -> None:
@@ -129,7 +129,7 @@ def test_runs_are_chosen_twice_swapped_and_refused_until_allowed(browser: Browse
     _shown(settled(page), "B is better on quiz: +0.267 [")
     assert state(page) == {"a": "new-2", "b": "chat-3", "suite": "quiz", "allow": "prompt"}
     _shown(_again(page), "B is better on quiz: +0.267 [")
-    page.context.close()
+    page.close()
 
 
 def test_what_no_page_should_obey_is_shown_as_text(browser: Browser, address: str) -> None:
@@ -144,4 +144,4 @@ def test_what_no_page_should_obey_is_shown_as_text(browser: Browser, address: st
     _shown(page, "the first 2,000 words and 20,000 characters are compared")
     wide = page.get_by_test_id("stCode").evaluate_all("all => Math.max(...all.map(e => e.scrollWidth - e.clientWidth))")
     assert wide <= 0, "long words are broken"
-    page.context.close()
+    page.close()

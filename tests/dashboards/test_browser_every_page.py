@@ -53,7 +53,7 @@ def test_every_state_is_shown(browser: Browser, address: str, small: Database, n
             shown(settled(page), name)
         assert (scheme == "dark") == (max(page.evaluate(BACKGROUND)) < 60), page.evaluate(BACKGROUND)
         stays_here(asked)
-        page.context.close()
+        page.close()
 
 
 def shown(page: Page, name: str) -> None:
@@ -93,7 +93,7 @@ def test_by_keyboard_alone(browser: Browser, address: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**text=Zebra*")
     settled(page)
-    page.context.close()
+    page.close()
 
 
 def test_navigation_leads_to_every_page_and_back(browser: Browser, address: str) -> None:
@@ -108,7 +108,7 @@ def test_navigation_leads_to_every_page_and_back(browser: Browser, address: str)
     page.wait_for_url(re.compile(rf"/{PAGES[2]}"))
     settled(page)
     assert page.get_by_role("heading", level=1).inner_text() == modules()[PAGES[2]].TITLE
-    page.context.close()
+    page.close()
 
 
 def _link(page: Page, title: str):  # type: ignore[no-untyped-def]

@@ -29,7 +29,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     shown = opened(browser, f"{address}?name=small")
     yield shown
-    shown.context.close()
+    shown.close()
 
 
 def says(page: Page, stage: int) -> None:

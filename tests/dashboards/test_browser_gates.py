@@ -25,7 +25,7 @@ def page(browser: Browser, served: str) -> Iterator[Page]:
     """Yield the list of verdicts."""
     shown = opened(browser, f"{served}/gates")
     yield shown
-    shown.context.close()
+    shown.close()
 
 
 def tick(page: Page, row: int, rows: int) -> Page:

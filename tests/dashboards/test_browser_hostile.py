@@ -102,7 +102,7 @@ def page(browser: Browser, base: str) -> Iterator[Page]:
     opened.on("dialog", lambda one: (abroad.append(f"dialog {one.message}"), one.dismiss()))
     opened.abroad = abroad  # type: ignore[attr-defined]
     yield opened
-    opened.context.close()
+    opened.close()
 
 
 def addresses(database: Database, name: str) -> list[dict[str, str]]:

@@ -41,7 +41,7 @@ def test_a_cell_opens_its_suite_and_back_returns(browser: Browser, address: str)
     assert "suite" not in state(page) and "all 3 suites" in words(page)
     click_mark(page, "score: 0.3250")  # the same cell a second time
     assert state(page) == {"suite": "code", "run": "tuned"}
-    page.context.close()
+    page.close()
 
 
 def test_rows_and_boxes_say_the_same(browser: Browser, address: str) -> None:
@@ -68,7 +68,7 @@ def test_rows_and_boxes_say_the_same(browser: Browser, address: str) -> None:
     page.reload()
     settled(page)
     assert words(page) == shown and state(page) == {"suite": "quiz", "run": "tuned", "baseline": "main"}
-    page.context.close()
+    page.close()
 
 
 def test_filters_and_the_way_out(browser: Browser, address: str) -> None:
@@ -95,7 +95,7 @@ def test_filters_and_the_way_out(browser: Browser, address: str) -> None:
     choose(page, "Suite", "all 3 suites")
     choose(page, "Suite", "tasks")
     assert state(page) == {"suite": "tasks", "complete": "yes"}
-    page.context.close()
+    page.close()
 
 
 def test_links_of_a_run(browser: Browser, address: str) -> None:
@@ -112,7 +112,7 @@ def test_links_of_a_run(browser: Browser, address: str) -> None:
     settled(page)
     assert "/samples" in page.url and state(page)["run"] == "tuned"
     assert page.evaluate("() => window.pwned") is None
-    page.context.close()
+    page.close()
 
 
 def test_by_keyboard(browser: Browser, address: str) -> None:
@@ -131,4 +131,4 @@ def test_by_keyboard(browser: Browser, address: str) -> None:
     page.keyboard.press("Enter")
     settled(page)
     assert "/samples" in page.url and state(page)["run"] == "late"
-    page.context.close()
+    page.close()

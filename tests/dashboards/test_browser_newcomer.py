@@ -75,7 +75,7 @@ def _walk(browser: Browser, address: str, way: str, model: str, found: Analysis)
     said = _found(page, found)
     run = found.members(found.causes[0].id)[0].case.run_id
     assert state(page).get("run", run) == run
-    page.context.close()
+    page.close()
     return said
 
 

@@ -75,7 +75,7 @@ def test_one_person_by_keys_takes_back_and_comes_back(browser: Browser, served: 
     page.get_by_role("button", name="See the results").click()
     expect(page.get_by_text("How people answered")).to_be_visible()
     assert state(settled(page)) == {"session": review, "show": "results"}
-    page.context.close()
+    page.close()
 
 
 def test_sides_by_arrows_are_stored_as_what_was_meant(browser: Browser, served: str, database: Database) -> None:
@@ -89,7 +89,7 @@ def test_sides_by_arrows_are_stored_as_what_was_meant(browser: Browser, served: 
     meant = [{"ArrowLeft": float(r["swapped"]), "ArrowRight": float(not r["swapped"])}.get(k, 0.5)
              for k, r in zip(keys, rows, strict=True)]  # fmt: skip
     assert [row["value"] for row in rows] == meant and {row["swapped"] for row in rows} == {True, False}
-    page.context.close()
+    page.close()
 
 
 def test_two_people_at_once_beside_an_evaluation_lose_nothing(
@@ -114,7 +114,7 @@ def test_two_people_at_once_beside_an_evaluation_lose_nothing(
     stored = "SELECT count(*) AS n FROM records WHERE suite = 'primer'"
     assert read.query(database, stored) == [{"n": 200}]
     for page in pages:
-        page.context.close()
+        page.close()
     _held(browser, served, database, review, tmp_path)
 
 
@@ -123,7 +123,7 @@ def _held(browser: Browser, served: str, database: Database, review: str, folder
     page = opened(browser, f"{served}/review?session={review}&show=results")
     expect(page.get_by_test_id("stMain")).to_contain_text(f"{2 * SAMPLES} of {2 * SAMPLES} ratings by 2 of 2 people")
     assert page.locator("[aria-roledescription=bar]").count() == 2
-    page.context.close()
+    page.close()
     db = ("--db", str(database.path), "--json")
     run = CliRunner().invoke(app, ["review", "results", review, "--run", *db])
     found = re.search(r'"tuned": "(review-\w+)"', run.stdout)
@@ -135,4 +135,4 @@ def _held(browser: Browser, served: str, database: Database, review: str, folder
         assert gate.exit_code == code, gate.output
         page = opened(browser, f"{served}/gates?words={outcome}.yaml&outcome={outcome}")
         expect(page.get_by_test_id("stMain")).to_contain_text(f"{outcome} 1")
-        page.context.close()
+        page.close()

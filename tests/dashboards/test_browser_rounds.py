@@ -51,7 +51,7 @@ def address(database: Database) -> Iterator[str]:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     shown = opened(browser, f"{address}?loop=nightly&round=1")
     yield shown
-    shown.context.close()
+    shown.close()
 
 
 def says(page: Page, words: str) -> None:
@@ -102,7 +102,7 @@ def test_a_cause_leads_to_its_failures_and_back(browser: Browser, address: str) 
     expect(page).to_have_url(re.compile("/clusters"), timeout=WAIT_MS)
     settled(page)
     assert state(page)["run"] == "base"
-    page.context.close()
+    page.close()
 
 
 def test_a_box_of_the_graph_is_a_way_on(page: Page) -> None:
@@ -137,7 +137,7 @@ def test_a_loop_that_writes_is_seen_without_a_reload(browser: Browser, database:
     click_row(page, 0)
     expect(page.get_by_role("heading", name="Round 4: not decided")).to_be_visible(timeout=WAIT_MS)
     assert page.evaluate("() => window.first")
-    page.context.close()
+    page.close()
 
 
 def _write(path: Path, what: str) -> None:

@@ -28,7 +28,7 @@ def page(browser: Browser, served: str) -> Iterator[Page]:
     """Yield the list of `run-1`."""
     opened = kit.opened(browser, f"{served}?run=run-1")
     yield opened
-    opened.context.close()
+    opened.close()
 
 
 def shows(page: Page, words: str, state: dict[str, str] | None = None) -> None:
@@ -169,4 +169,4 @@ def test_the_permalink_is_a_whole_address(page: Page, browser: Browser, served: 
     (link,) = [one for one in codes(page) if one.startswith("http")]
     other = kit.opened(browser, link.strip())
     assert "second" in codes(other) and other.url.startswith(served)
-    other.context.close()
+    other.close()
