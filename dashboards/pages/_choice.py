@@ -2,8 +2,10 @@
 
     run = choose(view, column, "Run", "run", ["tiny-0a..", "tiny-1b.."], format_func=str.upper, clears=("cause",))
 
-A box bound to the address by Streamlit itself would put the formatted text there; these keep ids, so that a link holds
-when a label changes. Going back in the browser changes the address, and so the box.
+The address speaks first: a choice is written there by the widget's callback, and the widget is set from it at every
+drawing, so that a link, the way back and a second click all do what they say. Drawing writes nothing there, which would
+be a step that the way back cannot undo. A box bound to the address by Streamlit itself would put the formatted text
+there; these keep ids, so that a link holds when a label changes.
 """
 
 from __future__ import annotations
@@ -22,23 +24,26 @@ def choose(
     label: str,
     name: str,
     options: Sequence[str],
-    usual: str = "",
-    format_func: Callable[[str], str] = str,
+    usual: str | None = None,
     clears: Sequence[str] = (),
+    asked: str = "",
+    put: Callable[..., None] | None = None,
+    **how: Any,
 ) -> str:
-    """Return the option that the parameter `name` of the address says, `usual` (the first) where it says none.
+    """Return the option that the parameter `name` of the address says, `usual` where it says none.
 
-    `place`: what draws the box. `clears`: parameters that another choice takes out of the address.
+    `place`: what draws the box. `usual`: the first option unless told; empty: nothing is chosen. `clears`: parameters
+    that another choice takes out of the address. `asked`: what the address means, where it says so in other words.
+    `put`: writes the address. `how`: for the box.
     """
-    usual = usual or options[0]
-    asked = view.param(name)
-    chosen, key = asked if asked in options else usual, f"choice-{name}"
-    st.session_state[key] = chosen
-    written = (view, key, name, usual, tuple(clears))
-    place.selectbox(label, options, key=key, format_func=format_func, on_change=_chosen, args=written)
+    usual = options[0] if usual is None else usual
+    asked, key, write = asked or view.param(name), f"choice-{name}", put or view.put
+    chosen = asked if asked in options else usual
+    st.session_state[key] = chosen if chosen in options else None
+
+    def written() -> None:
+        value = st.session_state[key]
+        write(**dict.fromkeys(clears), **{name: None if value == usual else value})
+
+    place.selectbox(label, options, index=0 if usual in options else None, key=key, on_change=written, **how)
     return chosen
-
-
-def _chosen(view: View, key: str, name: str, usual: str, clears: Sequence[str]) -> None:
-    value = st.session_state[key]
-    view.put(**dict.fromkeys(clears), **{name: None if value == usual else value})

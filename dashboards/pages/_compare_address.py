@@ -2,54 +2,34 @@
 
     suite = choose(view, st, "Suite", ["mmlu", "primer"], "suite", "mmlu")
 
-The address speaks first: a choice is written there by the widget's callback, and the widget is set from it at every
-drawing, so that a link, the way back and a second click all do what they say. Drawing writes nothing there, which would
-be a step that the way back cannot undo; the first choice writes the two runs along (`put`). Tables and charts take a
-new key with each state (`key`), so that each click on them is told, and told once.
+The first choice writes the two runs along (`put`). Tables and charts take a new key with each state (`key`), so that
+each click on them is told, and told once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from dashboards.pages import _choice
 from dashboards.view import View
 from harness.hashing import digest
 
 
 def choose(
-    view: View,
-    place: Any,
-    label: str,
-    options: Sequence[str],
-    name: str,
-    default: str = "",
-    clears: Sequence[str] = (),
-    asked: str = "",
-    **how: Any,
-) -> str:
-    """Return what the address says of `name` where that is an option, else `default` (empty: nothing is chosen).
-
-    `place`: where the box stands. `clears`: parameters that a choice takes out of the address. `asked`: what the
-    address means, where it says so in other words. `how`: for the box.
-    """
-    asked, own = asked or view.param(name), f"compare_{name}"
-    value = asked if asked in options else default
-    st.session_state[own] = value or None
-
-    def write() -> None:
-        chosen = st.session_state[own]
-        put(view, **dict.fromkeys(clears), **{name: None if chosen == default else chosen})
-
-    place.selectbox(label, options, index=0 if default else None, key=own, on_change=write, **how)
-    return value
+    view: View, place: Any, label: str, options: Sequence[str], name: str, default: str = "",
+    clears: Sequence[str] = (), **how: Any,
+) -> str:  # fmt: skip
+    """Return what the address says of `name` where that is an option, else `default` (empty: nothing is chosen)."""
+    return _choice.choose(view, place, label, name, options, default, clears, put=partial(put, view), **how)
 
 
 def put(view: View, **values: str | None) -> None:
     """Write parameters into the address, and the two runs: whoever is sent it sees the same ones."""
-    runs = {side: st.session_state[f"compare_{side}"] for side in ("a", "b")}
+    runs = {side: st.session_state[f"choice-{side}"] for side in ("a", "b")}
     view.put(**{**values, **runs})
 
 

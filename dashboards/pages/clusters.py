@@ -87,8 +87,8 @@ def _chosen(view: View, found: Rows) -> tuple[dict[str, Any], dict[str, Any] | N
     quick = analysis["failures"] <= LARGE
     usual = _before(str(view.database.path), view.stamp, analysis, [*others.values()]) if quick else ""
     against = choose(
-        view, columns[2], "Compare with", "against", [NOBODY, *others], usual,
-        lambda one: _run(others[one]) if one in others else one,
+        view, columns[2], "Compare with", "against", [NOBODY, *others], usual or None,
+        format_func=lambda one: _run(others[one]) if one in others else one,
     )  # fmt: skip
     if why := against in others and _refused(str(view.database.path), view.stamp, against, run, analysis["suites"]):
         st.warning("These two runs may not be compared, so no change is shown:")
@@ -102,8 +102,8 @@ def _taxonomy(view: View, column: Any, own: dict[str, dict[str, Any]]) -> str:
     split = view.param("split")
     fitting = [name for name, row in own.items() if row["split"] == split]
     taxonomy = choose(
-        view, column, "Causes of", "taxonomy", [*own], (fitting or [""])[0],
-        lambda name: f"split {own[name]['split']} · {_suites(own[name]['suites'])} · {name[:10]}", OF_A_RUN,
+        view, column, "Causes of", "taxonomy", [*own], fitting[0] if fitting else None, OF_A_RUN,
+        format_func=lambda name: f"split {own[name]['split']} · {_suites(own[name]['suites'])} · {name[:10]}",
     )  # fmt: skip
     if split and not fitting:
         st.info("This run was not analysed on the split that the address names; below is another. It is analysed by:")
