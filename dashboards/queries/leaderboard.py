@@ -67,11 +67,12 @@ def board(ask: Ask) -> Rows:
 
     `floor` and `ceiling` are the metric's range; `review` names the session where people rated, not a suite.
     """
+    declared = ask(SUITES, ())  # first: a run that begins now may lack its suites, never the other way round
     runs = {row["run_id"]: row for row in ask(RUNS, ())}
     sums = {(row["run_id"], row["suite"]): row for row in ask(SUMS, ())}
     speeds = {row["model_digest"]: row["tokens_per_s"] for row in ask(SPEEDS, ())} if has(ask, "speeds") else {}
     found = []
-    for wanted in ask(SUITES, ()):
+    for wanted in declared:
         run, metric = runs[wanted["run_id"]], json.loads(wanted["metrics"])[0]
         counted = sums.get((wanted["run_id"], wanted["suite"]))
         aggregate = metric.get("aggregate", "micro")

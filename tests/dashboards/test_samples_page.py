@@ -157,7 +157,7 @@ def test_a_large_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     database = Database(tmp_path / "h.duckdb")
     large_database.make(database, models=4, suites=5, samples=2000)
     at = shown(monkeypatch, database.path, run="run-3", suite="suite4", page="40", flip="run-1")
-    assert "page" in address(at) and "suite" not in at.dataframe[0].value
+    assert "page" in address(at) and "suite" not in at.dataframe[0].proto.column_order
     at = shown(monkeypatch, database.path, run="run-3", text="answer</b> 3", order="slowest first")
     assert set(at.dataframe[0].value["answer"]) == {"3"}
     at.selectbox(key=page.OPEN).select_index(7).run()
