@@ -48,7 +48,7 @@ def matrix(rows: Sequence[Mapping[str, Any]], models: Sequence[str], columns: Se
         tooltip=["model:N", "column:N", "score:N", "interval:N", "rank:N", "n:Q", "note:N", "run:N"],
     )
     colour = alt.Color("place:Q", scale=alt.Scale(domain=[0, 1], range=[BEST, WORST]), legend=None)
-    cells = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
+    cells = base.mark_rect(cornerRadius=2, cursor="pointer", invalid=None).encode(
         color=alt.condition("isValid(datum.place)", colour, alt.value(ALONE))
     )
     ink = alt.condition("isValid(datum.place) && datum.place < 0.45", alt.value(PAPER), alt.value(INK))

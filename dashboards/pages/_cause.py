@@ -77,8 +77,9 @@ def _example(view: View, analysis: dict[str, Any], cause: dict[str, Any]) -> Non
     _, found, row = page_of(view, analysis, cause)
     if row is None:
         return
-    diagnosed = told(str(view.database.path), view.stamp, analysis["run_id"], row["suite"], analysis["split"])
-    case, diagnosis = diagnosed.get(key_of(row), (None, None))
+    key = key_of(row)
+    diagnosed = told(str(view.database.path), view.stamp, analysis["run_id"], row["suite"], analysis["split"], key)
+    case, diagnosis = diagnosed.get(key, (None, None))
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**An example**", help="The most typical failure first.", width="stretch")

@@ -78,10 +78,13 @@ def jsonl(path: str, stamp: tuple[int, int], analysis: dict[str, Any], cause: st
 
 
 @st.cache_data(max_entries=16, show_spinner="reading failures")  # type: ignore[untyped-decorator]
-def told(path: str, stamp: tuple[int, int], run_id: str, suite: str, split: str) -> dict[Key, tuple[Case, Diagnosis]]:
-    """Return the failures of a run's suite with their diagnoses, by key. Programs are not run again here."""
-    found = cases(Database(Path(path)), run_id, split, [suite])
-    return {case.key: (case, diagnosis) for case, diagnosis in zip(found, diagnose_all(found), strict=True)}
+def told(
+    path: str, stamp: tuple[int, int], run_id: str, suite: str, split: str, only: Key | None = None
+) -> dict[Key, tuple[Case, Diagnosis]]:
+    """Return the failures of a run's suite (one of them) with their diagnoses, by key. Programs are not run again."""
+    every = cases(Database(Path(path)), run_id, split, [suite])
+    found = [case for case in every if only in (None, case.key)]
+    return {case.key: (case, diagnosis) for case, diagnosis in zip(found, diagnose_all(every, found), strict=True)}
 
 
 def key_of(row: dict[str, Any]) -> Key:

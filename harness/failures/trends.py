@@ -20,7 +20,7 @@ Cost: one query a run and suite; 14,000 answers and 12 causes in about a second.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -135,9 +135,10 @@ def refused(database: Database, before: str, after: str, suites: Iterable[str] |
 def shares(found: Sequence[Answer], causes: Iterable[str]) -> dict[str, Share]:
     """Return the share of each cause, in the order given, then of `UNASSIGNED`. nan in [0, 1] without an answer."""
     failures = [answer for answer in found if answer.state != RIGHT]
+    counts = Counter(answer.state for answer in failures)
+    of_answers, of_failures = _sharing(found), _sharing(failures)
     return {
-        cause: Share(cause, sum(a.state == cause for a in failures), _share(cause, found), _share(cause, failures))
-        for cause in (*causes, UNASSIGNED)
+        cause: Share(cause, counts[cause], of_answers(cause), of_failures(cause)) for cause in (*causes, UNASSIGNED)
     }
 
 
@@ -197,13 +198,20 @@ def sentence(change: Change, label: str, found: Sequence[Flow], labels: Mapping[
     return f"{moved}: {', '.join(told)}" if told else moved
 
 
-def _share(cause: str, found: Sequence[Answer]) -> Estimate:
-    n = len(found)
-    values = [float(answer.state == cause) for answer in found]
-    effective = n / _design_effect(values, [answer.origin for answer in found]) if n else 0.0
-    count = max(1, round(effective)) if n else 0
-    interval = stats.wilson(sum(values) * count / n if n else 0.0, count)
-    return Estimate(interval.value, interval.low, interval.high, n)
+def _sharing(found: Sequence[Answer]) -> Callable[[str], Estimate]:
+    """Return what tells the share of a cause among these answers."""
+    n, origins, counts = len(found), [answer.origin for answer in found], Counter(answer.state for answer in found)
+    independent = len(set(origins)) == n
+
+    def share(cause: str) -> Estimate:
+        effective = float(n)
+        if n and not independent:
+            effective = n / _design_effect([float(answer.state == cause) for answer in found], origins)
+        count = max(1, round(effective)) if n else 0
+        interval = stats.wilson(counts[cause] * count / n if n else 0.0, count)
+        return Estimate(interval.value, interval.low, interval.high, n)
+
+    return share
 
 
 def _design_effect(values: Sequence[float], origins: Sequence[str]) -> float:

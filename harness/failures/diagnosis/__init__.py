@@ -16,7 +16,7 @@ Cost: some 0.3 ms a case; texts are cut before they are read (`relations.pair`),
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from harness.failures import relations
@@ -80,11 +80,14 @@ def diagnose(case: Case) -> Diagnosis:
     return Diagnosis(_sentences([case.critique.strip(), *lines]), signature.checked(all_features))
 
 
-def diagnose_all(cases: Sequence[Case]) -> list[Diagnosis]:
-    """Return the diagnoses of a batch in its order, habits told: one answer to many questions of a suite."""
+def diagnose_all(cases: Sequence[Case], only: Iterable[Case] | None = None) -> list[Diagnosis]:
+    """Return the diagnoses of a batch in its order, habits told: one answer to many questions of a suite.
+
+    `only`: those of the batch that are diagnosed, in this order; the others are looked at for habits alone.
+    """
     habits = _habits(cases)
     found = []
-    for case in cases:
+    for case in cases if only is None else only:
         one = diagnose(case)
         if (case.run_id, case.suite, case.answer) in habits:
             features = signature.checked({**one.signature, "batch": "habitual answer"})
