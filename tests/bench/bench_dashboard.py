@@ -5,9 +5,9 @@
 For every page and every state of it that links lead to (`tests/dashboards/page_states.py`): seconds of a drawing with
 Streamlit's cache emptied (cold), the CPU seconds of it, how many accesses to the database it made and how long those
 took, whoever asked, and seconds of the next one (warm). AppTest draws no pixels, so the leaderboard's first paint is
-timed in Chromium too, from the navigation to the board: of a server just started, and of a file that just changed,
-which is to be under two seconds. What takes longer than its limit is marked, what shows an error is told, and either
-makes the exit code 1. CPU seconds tell a slow page from a busy machine.
+timed in Chromium too, from the navigation to the board: of a server just started; of a file that just changed, which is
+to be under two seconds; and that with a browser that has Streamlit's scripts. What takes longer than its limit is
+marked, what shows an error is told, and either makes the exit code 1. CPU seconds tell a slow page from a busy machine.
 
 Without a file it makes one of 50 models, 20 suites and 2,000 samples (`large_database.py`, seconds) and takes it away
 again. The file is likely to be in the page cache.
@@ -92,16 +92,17 @@ def first_paint(database: Database) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copy(database.path, folder))
         with serving(copy) as address, browsing() as browser:
-            for what in ("new server", "file changed"):
+            took = []
+            for what, own in (("new server", True), ("file changed", True), ("file changed, scripts cached", False)):
                 os.utime(copy)
-                page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+                if own:
+                    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
                 began = time.perf_counter()
                 page.goto(f"{address}/leaderboard")
                 page.wait_for_selector(BOARD, timeout=WAIT_S * 1000)
-                seconds = time.perf_counter() - began
-                print(f"first paint of the leaderboard in Chromium, {what}: {seconds:.2f} s", flush=True)
-                page.context.close()
-    return seconds <= FIRST_PAINT_S
+                took.append(time.perf_counter() - began)
+                print(f"first paint of the leaderboard in Chromium, {what}: {took[-1]:.2f} s", flush=True)
+    return took[1] <= FIRST_PAINT_S
 
 
 def page(clock: Clock, name: str, parameters: Mapping[str, str], limit_s: float) -> bool:
