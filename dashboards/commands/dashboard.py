@@ -91,7 +91,7 @@ def _serve(port: int, settings: Mapping[str, str]) -> int:
     words = [
         sys.executable,
         "-m",
-        "streamlit",
+        "dashboards.serving",
         "run",
         str(app),
         *(f"--{key}={value}" for key, value in options.items()),

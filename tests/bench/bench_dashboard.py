@@ -19,13 +19,14 @@ import argparse
 import logging
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -38,9 +39,19 @@ from streamlit.testing.v1 import AppTest
 
 from harness.store import Database
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 BOARD = "[data-testid=stDataFrame] canvas, [data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"
 """What of the leaderboard shows numbers."""
 WAIT_S = 120
+PAINTED = f"""new MutationObserver(() => {{
+    if (window.painted || !document.querySelector({BOARD!r})) return;
+    window.painted = -1;
+    requestAnimationFrame(() => requestAnimationFrame(() => {{ window.painted = performance.now() }}));
+}}).observe(document, {{childList: true, subtree: true}})"""
+"""Notes in the page itself when the frame with the board was painted: a clock outside adds its own waiting."""
+PAINTS = 7
 FIRST_PAINT_S = 2.0
 WIDTHS = (12, 44, 9, 9, 9, 9, 9)
 
@@ -92,17 +103,25 @@ def first_paint(database: Database) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copy(database.path, folder))
         with serving(copy) as address, browsing() as browser:
-            took = []
-            for what, own in (("new server", True), ("file changed", True), ("file changed, scripts cached", False)):
-                os.utime(copy)
-                if own:
-                    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-                began = time.perf_counter()
-                page.goto(f"{address}/leaderboard")
-                page.wait_for_selector(BOARD, timeout=WAIT_S * 1000)
-                took.append(time.perf_counter() - began)
-                print(f"first paint of the leaderboard in Chromium, {what}: {took[-1]:.2f} s", flush=True)
-    return took[1] <= FIRST_PAINT_S
+            new, *fresh = [_painted(browser.new_page(), address, copy) for _ in range(1 + PAINTS)]
+            kept = browser.new_page()
+            _, *cached = [_painted(kept, address, copy) for _ in range(1 + PAINTS)]
+    print("first paint of the leaderboard in Chromium, seconds from the navigation to the board:")
+    print(f"    new server, no script cached       {new:.2f}")
+    for what, found in (("file changed, no script cached", fresh), ("file changed, scripts cached", cached)):
+        print(f"    {what:<34} {statistics.median(found):.2f}  ({min(found):.2f} to {max(found):.2f}, {PAINTS} times)")
+    return statistics.median(fresh) <= FIRST_PAINT_S
+
+
+def _painted(page: Page, address: str, file: Path) -> float:
+    """Return the seconds from the navigation until a page has painted the board of a file that just changed."""
+    os.utime(file)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.add_init_script(PAINTED)
+    page.goto(f"{address}/leaderboard")
+    page.wait_for_function("() => window.painted > 0", timeout=WAIT_S * 1000)
+    seconds: float = page.evaluate("() => window.painted / 1000")
+    return seconds
 
 
 def page(clock: Clock, name: str, parameters: Mapping[str, str], limit_s: float) -> bool:
