@@ -69,7 +69,7 @@ class Draw(Step):
         given = validate(dict(parameters), Parameters, NAME)
         found, count = _drawn(given.model_copy(update={"rows": 1}))
         if not found:
-            what = f"{NAME}: {given.file or given.suite!r} has {count} rows, and {given.skip} of them are passed over"
+            what = f"{NAME}: {given.file or given.suite!r} has {count} rows, and {given.skip} are to be passed over"
             raise UsageError(what, "different rows beyond those", "name a larger file, or ask for fewer rows")
 
     def estimate(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:

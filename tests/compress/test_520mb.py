@@ -31,7 +31,7 @@ def yi(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home") / "yi-1.5-6b-chat"
     llama_kit.tokenizer().save_pretrained(folder)
     (folder / "config.json").write_text(json.dumps({**YI, "architectures": ["LlamaForCausalLM"]}))
-    rows = [json.dumps({"prompt": f"{n} + 1 =", "completion": f" {n + 1}"}) + "\n" for n in range(100)]
+    rows = [json.dumps({"prompt": f"{n} + 1 =", "completion": f" {n + 1}"}) + "\n" for n in range(20_500)]
     (folder.parent / "520mb-rows.jsonl").write_text("".join(rows))
     return folder
 

@@ -91,8 +91,8 @@ ROW = '{"prompt": "Q: %d", "completion": "%d"}\n'
         ("", "no rows"),
         ("{not json}\n", "line 1"),
         ('{"prompt": 7}\n', "line 1"),
-        ("".join(ROW % (n, n) for n in range(9)), "9 rows, and 20 of them are passed over"),
-        (ROW % (1, 1) * 90, "90 rows, and 20 of them are passed over"),
+        ("".join(ROW % (n, n) for n in range(9)), "9 rows, and 20 are to be passed over"),
+        (ROW % (1, 1) * 90, "90 rows, and 20 are to be passed over"),
     ],
 )
 def test_rows_that_do_not_suffice_are_refused_before_work_starts(tmp_path: Path, text: str, said: str) -> None:
