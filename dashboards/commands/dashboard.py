@@ -97,7 +97,8 @@ def _serve(port: int, settings: Mapping[str, str]) -> int:
         *(f"--{key}={value}" for key, value in options.items()),
     ]
     root = os.pathsep.join(filter(None, [str(app.parents[2]), os.environ.get("PYTHONPATH")]))
-    child = subprocess.Popen(words, env={**os.environ, **settings, "PYTHONPATH": root}, stdout=sys.stderr)
+    own = {"HARNESS_SERVED_BY": str(os.getpid()), "PYTHONPATH": root}
+    child = subprocess.Popen(words, env={**os.environ, **settings, **own}, stdout=sys.stderr)
     try:
         code = child.wait()
     except KeyboardInterrupt:  # how a server ends
