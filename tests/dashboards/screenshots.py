@@ -24,6 +24,7 @@ from browser_kit import browsing, opened, serving, settled
 from page_states import OTHERS, states
 from playwright.sync_api import Page
 
+from harness.errors import HarnessError
 from harness.store import Database, read
 
 TALL = 4000
@@ -87,4 +88,7 @@ def _words(parameters: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except HarnessError as error:
+        sys.exit(str(error))
