@@ -48,10 +48,10 @@ def matrix(rows: Sequence[Mapping[str, Any]], models: Sequence[str], columns: Se
         tooltip=["model:N", "column:N", "score:N", "interval:N", "rank:N", "n:Q", "note:N", "run:N"],
     )
     colour = alt.Color("place:Q", scale=alt.Scale(domain=[0, 1], range=[BEST, WORST]), legend=None)
-    cells = base.mark_rect(cornerRadius=2, cursor="pointer", invalid=None).encode(
-        color=alt.condition("isValid(datum.place)", colour, alt.value(ALONE))
+    cells = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
+        color=alt.condition("datum.told", colour, alt.value(ALONE))
     )
-    ink = alt.condition("isValid(datum.place) && datum.place < 0.45", alt.value(PAPER), alt.value(INK))
+    ink = alt.condition("datum.told && datum.place < 0.45", alt.value(PAPER), alt.value(INK))
     texts = base.mark_text(fontSize=11, cursor="pointer").encode(text="text:N", color=ink)
     words = f"Scores of {len(models)} models in {len(columns)} columns; colour is the rank within a column"
     whole: alt.LayerChart = (
@@ -87,11 +87,11 @@ def capabilities(rows: Sequence[Mapping[str, Any]], models: Sequence[str], title
 def _cell(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
     kept = {key: row[key] for key in ("model", "column", "run", "suite", "n", "note")}
     if row["score"] is None:
-        return {**kept, "text": "\u00b7", "place": None, "score": "none yet", "interval": "", "rank": ""}
+        return {**kept, "text": "\u00b7", "place": 0, "told": False, "score": "none yet", "interval": "", "rank": ""}
     mark = "*" if row["note"] else ""
     return {
         **kept, "text": f"{row['score']:.{digits}f}{mark}", "score": f"{row['score']:.4f}",
-        "place": (row["rank"] - 1) / (row["of"] - 1) if row["of"] > 1 else None,
+        "place": (row["rank"] - 1) / max(1, row["of"] - 1), "told": row["of"] > 1,
         "rank": f"{row['rank']} of {row['of']}",
         "interval": f"{row['low']:.3f} to {row['high']:.3f}",
     }  # fmt: skip

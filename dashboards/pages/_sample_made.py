@@ -32,10 +32,10 @@ def show(row: dict[str, Any], said: Rows) -> None:
         text("Fault: there is no score", row["fault_message"] or "")
         return
     tests = _tests(row["data"])
-    left, right = st.columns(2)
+    expected = plain(row["target"])
+    left, right = st.columns(2) if expected else (st.container(), st.container())
     with left:
-        empty = "To pass the tests below." if tests else "The sample holds no target."
-        text("Expected", plain(row["target"]), empty)
+        text("Expected", expected, "To pass the tests below." if tests else "The sample holds no target.")
     with right:
         text("Extracted answer", row["answer"] or "", "No answer could be extracted.")
     measures = dict(zip(row["names"] or (), row["measures"] or (), strict=True))

@@ -164,13 +164,17 @@ def alike(rows: Rows) -> tuple[int, int]:
 
 
 def note(row: Mapping[str, Any]) -> str:
-    """Return what is to be known before a score is believed: a run that is not whole, samples without a score."""
+    """Return what is to be known before a score is believed: samples not asked yet, and samples without a score.
+
+    A run that is not done says nothing of a suite of it that is.
+    """
     found = []
-    if row["records"] < (row["wanted"] or 0):
+    short = row["wanted"] is None or row["records"] < row["wanted"]
+    if short and row["wanted"]:
         found.append(f"{row['records']:,} of {row['wanted']:,} asked")
     if row["faults"]:
         found.append(f"{row['faults']:,} faults")
-    if row["status"] != "done":
+    if short and row["status"] != "done":
         found.append(str(row["status"]))
     return ", ".join(found)
 
