@@ -53,6 +53,8 @@ def answers(address: str, **headers: str) -> int:
 @contextmanager
 def running(words: list[str], port: int, cwd: Path, **extra: str) -> Iterator[subprocess.Popen[str]]:
     """Yield a server that answers, as a shell would start it: in a process group of its own."""
+    # In the background a shell lets children ignore SIGINT; a handler here, and the child begins with the default.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     child = subprocess.Popen(
         words, cwd=cwd, env={**os.environ, **extra}, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
