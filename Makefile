@@ -36,6 +36,7 @@ demo: $(READY) ## Train tiny, score it on primer and HumanEval, then improve it 
 	$(BIN)/harness improve quickstart --db $(DEMO) || test $$? -eq 1
 	@echo "== next: $(BIN)/harness why quickstart --db $(DEMO)"
 	@echo "==       $(BIN)/harness show quickstart-1 --groups --db $(DEMO)"
+	@echo "==       $(BIN)/harness dashboard --db $(DEMO)"
 	@echo "==       $(BIN)/harness eval YOUR.gguf --suite humaneval"
 
 test: $(READY) lint ## All checks and all tests (what CI runs).
