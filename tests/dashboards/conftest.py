@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Yield Chromium; without one the test skips, but for CI, where it fails."""
+    """Yield Chromium; without one the test skips, but for CI, where it fails.
+
+    A module at a time: while Playwright runs, its event loop runs in this thread, which no other test expects.
+    """
     import browser_kit
 
     if browser_kit.chromium() is None:
