@@ -32,8 +32,8 @@ html {font-size: 14px}
 
 def modules() -> dict[str, ModuleType]:
     """Return name -> module of the pages, in the order that they ask for."""
-    names = [path.stem for path in PAGES.glob("*.py") if not path.stem.startswith("_")]
-    found = {name: importlib.import_module(f"dashboards.pages.{name}") for name in names}
+    stems = [path.stem for path in PAGES.glob("*.py") if not path.stem.startswith("_")]
+    found = {name: importlib.import_module(f"dashboards.pages.{name}") for name in stems}
     return dict(sorted(found.items(), key=lambda item: (item[1].ORDER, item[0])))
 
 

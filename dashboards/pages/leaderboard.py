@@ -6,7 +6,6 @@ The address is the one truth: widgets write it, and are set from it before they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from dashboards import names
 from dashboards.pages import _leaderboard_matrix as wide
 from dashboards.pages import _leaderboard_scores as scores
 from dashboards.pages import _leaderboard_table as deep
+from dashboards.pages._choice import choose
 from dashboards.queries import Rows, leaderboard
 from dashboards.view import View
 
@@ -70,7 +70,8 @@ def _asked(view: View, board: Rows) -> tuple[str, str, str]:
         st.text(named)
         view.put(suite=None)
     asked = st.columns([3, 3, 3, 3], vertical_alignment="bottom")
-    suite = choice(view, asked[0], "Suite", "suite", options, {ALL: f"all {len(suites)} suites"})
+    told = {ALL: f"all {len(suites)} suites"}
+    suite = choose(view, asked[0], "Suite", "suite", options, format_func=lambda name: told.get(name, name))
     st.session_state["board-model"] = view.param("model")
     asked[1].text_input(
         "Model or run contains", key="board-model", placeholder="a part of its name",
@@ -98,7 +99,7 @@ def _baseline(view: View, board: Rows, place: Any) -> str:
         st.warning("The address names a baseline that is no run of this board:")
         st.text(asked)
         view.put(baseline=None)
-    chosen = choice(view, place, "Baseline", "baseline", list(labels), labels)
+    chosen = choose(view, place, "Baseline", "baseline", list(labels), format_func=lambda name: labels[name])
     return named.get(chosen, chosen) if chosen in known else chosen
 
 
@@ -115,18 +116,6 @@ def _structural(view: View, board: Rows, suite: str) -> Rows:
 def _nothing(view: View, held: int) -> None:
     st.warning(f"The filters leave all {held} rows out.")
     st.button("Clear the filters", on_click=partial(view.put, model=None, complete=None, newest=None))
-
-
-def choice(view: View, place: Any, label: str, name: str, options: Sequence[str], labels: Mapping[str, str]) -> str:
-    """Show a box that stands in the address under `name`; return what it says, the first option by default."""
-    key = f"board-{name}"
-    asked = view.param(name)
-    st.session_state[key] = asked if asked in options else options[0]
-    chosen = place.selectbox(
-        label, options, format_func=lambda value: labels.get(value, value), key=key,
-        on_change=partial(_said, view, name),
-    )  # fmt: skip
-    return str(chosen)
 
 
 def switch(view: View, label: str, name: str, told: str) -> None:

@@ -39,7 +39,7 @@ def test_one_run_is_a_board(tmp_path: Path) -> None:
     database = Database(tmp_path / "h.duckdb")
     world.store(database, "alone", {"quiz": world.Asked(world.right(70, 20))})
     at = board(database)
-    assert at.selectbox(key="board-suite").options == ["quiz"] and len(at.dataframe[0].value) == 1
+    assert at.selectbox(key="choice-suite").options == ["quiz"] and len(at.dataframe[0].value) == 1
     assert not any("pairs of intervals" in one.value for one in at.caption)
 
 
@@ -99,9 +99,9 @@ def test_pinned_baseline(made: Database, named: str) -> None:
     assert table.loc["tuned", "verdict"] == "better" and table.loc["late", "verdict"] == "none shown"
     assert table.loc["base", "model"].endswith("(baseline)") and "of 2 of 2 rows" in told(at)
     assert "difference" not in at.dataframe[1].value  # behind the fence
-    at.selectbox(key="board-baseline").set_value("tuned").run()
+    at.selectbox(key="choice-baseline").set_value("tuned").run()
     assert address(at) == {"suite": "quiz", "baseline": "tuned"} and not at.exception
-    at.selectbox(key="board-baseline").set_value("base").run()  # a second choice is kept as well
+    at.selectbox(key="choice-baseline").set_value("base").run()  # a second choice is kept as well
     assert address(at) == {"suite": "quiz", "baseline": "base"}
 
 
@@ -128,7 +128,7 @@ def test_filters_never_empty_the_board_silently(made: Database) -> None:
 
 def test_ratings_of_people_are_no_model_scores(made: Database) -> None:
     at = board(made)
-    assert "review" not in at.selectbox(key="board-suite").options
+    assert "review" not in at.selectbox(key="choice-suite").options
 
 
 @pytest.mark.parametrize(
