@@ -1,8 +1,9 @@
-"""A browser for the tests that click."""
+"""A browser for the tests that click, and `__main__` as it was."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,17 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_main() -> Iterator[None]:
+    """Put `__main__` back after each module.
+
+    Streamlit's AppTest leaves its script there, and a process that `multiprocessing` spawns later would run that again.
+    """
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="module")
