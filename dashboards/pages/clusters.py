@@ -40,9 +40,11 @@ def show(view: View) -> None:
     if not _analysed(view, found):
         return
     analysis, before = _chosen(view, found)
-    standing, asked = _standing(str(view.database.path), view.stamp, analysis, before)
+    causes = clusters.causes(view.ask, analysis["taxonomy_id"])
+    ids = [row["cause_id"] for row in causes]
+    standing, asked = _standing(str(view.database.path), view.stamp, analysis, ids, before)
     view.asked.extend(asked)
-    rows = _rows(standing, clusters.causes(view.ask, analysis["taxonomy_id"]))
+    rows = _rows(standing, causes)
     _told(standing, rows, before)
     if not standing.failures:
         st.success("Nothing fails here.")
@@ -164,7 +166,7 @@ def _said(standing: clusters.Standing, chosen: dict[str, Any], rows: Rows) -> st
 
 @st.cache_data(max_entries=32, show_spinner="counting causes")  # type: ignore[untyped-decorator]
 def _standing(
-    path: str, stamp: tuple[int, int], analysis: dict[str, Any], before: dict[str, Any] | None
+    path: str, stamp: tuple[int, int], analysis: dict[str, Any], ids: list[str], before: dict[str, Any] | None
 ) -> tuple[clusters.Standing, list[tuple[str, Any]]]:
     database, asked = Database(Path(path)), []
 
@@ -172,7 +174,7 @@ def _standing(
         asked.append((sql, parameters))
         return read.query(database, sql, list(parameters))
 
-    return clusters.standing(ask, analysis, before), asked
+    return clusters.standing(ask, analysis, ids, before), asked
 
 
 @st.cache_data(max_entries=128, show_spinner=False)  # type: ignore[untyped-decorator]

@@ -1,7 +1,7 @@
 """Why a run fails: the stored causes of its failures, their shares, trend, map, samples and lineage.
 
     found = analyses(ask)                       -> [{"run_id": .., "taxonomy_id": "tax-..", "split": "dev", ..}, ..]
-    standing(ask, found[0]).shares["3f9a.."]    -> harness.failures.trends.Share
+    standing(ask, found[0], ["3f9a.."])         -> shares["3f9a.."] is a harness.failures.trends.Share
     members(ask, found[0], "3f9a..", 0)         -> 25 failures, the most typical first
 
 An analysis is a run in a taxonomy (`harness failures RUN` stores both). What is stored is *read*, nothing is clustered
@@ -157,9 +157,10 @@ def answers(ask: Ask, analysis: Mapping[str, Any]) -> list[Answer]:
     return found
 
 
-def standing(ask: Ask, analysis: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> Standing:
-    """Return shares and, against another run of the same taxonomy, changes."""
-    ids = [row["cause_id"] for row in causes(ask, analysis["taxonomy_id"])]
+def standing(
+    ask: Ask, analysis: Mapping[str, Any], ids: Sequence[str], before: Mapping[str, Any] | None = None
+) -> Standing:
+    """Return shares of the causes `ids` of the taxonomy and, against another run of the same taxonomy, changes."""
     now = answers(ask, analysis)
     failing = [answer for answer in now if answer.state != RIGHT]
     pending = sum(answer.state == PENDING for answer in failing)

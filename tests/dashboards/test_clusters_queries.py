@@ -38,15 +38,21 @@ def of(ask: Asking, run: str) -> dict[str, Any]:
     return next(row for row in clusters.analyses(ask) if row["run_id"] == run)
 
 
+def standing(ask: Asking, run: str, before: str = "") -> clusters.Standing:
+    analysis = of(ask, run)
+    ids = [row["cause_id"] for row in clusters.causes(ask, analysis["taxonomy_id"])]
+    return clusters.standing(ask, analysis, ids, of(ask, before) if before else None)
+
+
 def test_shares_and_changes_are_those_of_the_command(made: tuple[Database, Analysis, Analysis]) -> None:
     database, first, second = made
     ask = asking(database)
     assert [row["run_id"] for row in clusters.analyses(ask)] == ["run-2", "run-1"]
-    found = clusters.standing(ask, of(ask, "run-2"), of(ask, "run-1"))
+    found = standing(ask, "run-2", "run-1")
     assert (found.answers, found.failures, found.pending) == (240, 100, 0)
     assert {k: asdict(v) for k, v in found.shares.items()} == {k: asdict(v) for k, v in second.shares.items()}
     assert found.changes == second.changes and found.flows == second.flows
-    alone = clusters.standing(ask, of(ask, "run-1"))
+    alone = standing(ask, "run-1")
     assert alone.shares == first.shares and not alone.changes and not alone.flows
 
 
@@ -121,7 +127,7 @@ def test_bars_keep_causes_of_one_label_apart_and_long_labels_whole() -> None:
 def test_a_failure_after_the_analysis_is_told_not_hidden(copy: Database) -> None:
     with copy.write() as connection:
         connection.execute("DELETE FROM members WHERE run_id = 'run-1' AND sample_id < '00010'")
-    found = clusters.standing(asking(copy), of(asking(copy), "run-1"))
+    found = standing(asking(copy), "run-1")
     assert (found.failures, found.pending) == (160, 10)
     assert sum(share.failures for share in found.shares.values()) == 150
 
@@ -130,7 +136,7 @@ def test_a_failure_scored_right_since_is_none(copy: Database) -> None:
     with copy.write() as connection:
         connection.execute("UPDATE scores SET mode = 'right', measures = MAP {'acc': 1.0} WHERE mode = 'truncated'")
     ask = asking(copy)
-    found = clusters.standing(ask, of(ask, "run-1"))
+    found = standing(ask, "run-1")
     assert found.failures == sum(row["failures"] for row in clusters.points(ask, of(ask, "run-1"))) == 120
 
 
