@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboards.pages._cause_kept import key_of, told
 from dashboards.pages._choice import choose
+from dashboards.pages._sample_made import TOLD
 from dashboards.queries import Rows, clusters
 from dashboards.view import View
 from harness.failures.case import Case
@@ -93,6 +94,9 @@ def _example(view: View, analysis: dict[str, Any], cause: dict[str, Any]) -> Non
             if case.target is not None:
                 _block("Expected", _plain(case.target))
             _block("Said", case.text or "(nothing)")
+            for name in ("at", "got"):  # of a program
+                if said := case.detail.get(name):
+                    _block(TOLD[name], str(said))
         view.link(
             "this sample, with prompt and history", "samples",
             run=analysis["run_id"], suite=row["suite"], sample=row["sample_id"],

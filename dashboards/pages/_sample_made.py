@@ -19,6 +19,8 @@ SHOWN = 40_000
 """Characters of a text that are shown; a browser lays out a megabyte for seconds. The rest can be downloaded."""
 CELL = 80
 """Characters of a value that fits a table's cell."""
+TOLD = {"reason": "Verdict · reason", "at": "The test stopped at", "got": "What the program returned there"}
+"""Verdicts that are shown as texts however short, with their labels."""
 
 
 def show(row: dict[str, Any], said: Rows) -> None:
@@ -86,10 +88,10 @@ def _verdicts(detail: Any, data: Any) -> None:
     if not isinstance(detail, dict):
         return
     single = {name: plain(value) for name, value in detail.items() if not isinstance(value, dict | list)}
-    long = {name for name, value in single.items() if len(value) > CELL or "\n" in value or name == "reason"}
+    long = {name for name, value in single.items() if len(value) > CELL or "\n" in value or name in TOLD}
     for name in sorted(long, key=list(single).index):
         if single[name]:
-            text(f"Verdict · {name}", single[name])
+            text(TOLD.get(name, f"Verdict · {name}"), single[name])
     if rows := [{"verdict": name, "value": value} for name, value in single.items() if value and name not in long]:
         table(rows)
     for name, value in detail.items():

@@ -150,6 +150,8 @@ def _document(verdict: Verdict, limits: Limits, refused: dict[str, str], tests: 
     return {
         "verdict": verdict.word,
         "reason": verdict.reason,
+        "at": verdict.at,
+        "got": verdict.got,
         "level": verdict.level,
         "refused": refused,
         "mode": verdict.mode,
@@ -173,7 +175,8 @@ def _print(shown: dict[str, Any], test: str) -> None:
     console.print(f"[bold {colour}]{shown['verdict']}[/]  {escape(printable(shown['reason']))}".rstrip())
     used, limits = shown["used"], shown["limits"]
     forgeable = "in one process with its test, which a program that sets out to can exploit"
-    rows = {
+    rows = {name: printable(shown[name]) for name in ("at", "got") if shown[name]}
+    rows |= {
         "level": f"{shown['level']}: {MADE_OF[shown['level']]}",
         "mode": "split: test and program apart" if shown["mode"] == "split" else f"inprocess: {forgeable}",
         "cpu": f"{used['cpu_s']:.4f} of {limits['cpu_s']:g} s",

@@ -42,7 +42,8 @@ class Grade:
     `syntax_error` for a load error of that kind, `truncated` for a wrong answer that was cut off, `empty` for a blank
     one."""
     detail: Mapping[str, Any]
-    """verdict, reason, sandbox level; mode where it is `inprocess`; retried."""
+    """verdict, reason, sandbox level; the test statement `at` which it stopped, and what that `got`; mode where it is
+    `inprocess`; retried."""
 
 
 def humaneval_trial(prompt: str, completion: str, test: str, entry_point: str) -> Trial:
@@ -116,6 +117,7 @@ def grade(verdict: Verdict, finish: Finish, text: str = "-") -> Grade:
             f"the sandbox broke: {verdict.reason}", "a machine that can start processes", "type: harness doctor"
         )
     detail = {"verdict": verdict.word, "reason": verdict.reason, "sandbox": verdict.level}
+    detail |= {name: said for name, said in (("at", verdict.at), ("got", verdict.got)) if said}
     if verdict.mode == "inprocess":
         # Program and test shared a process: the verdict could be forged by a program that sets out to.
         detail["mode"] = "inprocess"

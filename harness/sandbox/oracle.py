@@ -5,7 +5,7 @@ calls a stand-in here; what the stand-in returns came over a socket as plain dat
 text, frames, `__eq__` and patched builtins of a program decide nothing, and expected values are nowhere near it.
 
     in    (candidate, setup, tests, entry point, mode, memory MiB, cpu s, wall s)    marshalled, after its length
-    out   {"word", "reason", "outcomes", "mode", "cpu_s", "wall_s", "peak"}          likewise
+    out   {"word", "reason", "at", "got", "outcomes", "mode", "cpu_s", "wall_s", "peak"}   likewise
 
 It does not guard against its own tests: one that hangs is ended by the harness, which then replaces the worker.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import marshal
+import reprlib
 import secrets
 from collections import deque
 from typing import Any, NamedTuple
@@ -41,6 +42,11 @@ ENDS_LOOPS = (StopIteration, StopAsyncIteration)
 """Within a test they would be taken for the end of a `map` or a loop, and the rest of the test for done."""
 WORDS = {"pass", "wrong_answer", "runtime_error", "load_error"}
 """What a program's own process may say of a test."""
+UNSAID = object()
+SHOWN = reprlib.Repr()
+"""Bounds what is shown of a returned value, and puts sets in order."""
+SHOWN.maxlevel = SHOWN.maxtuple = SHOWN.maxlist = SHOWN.maxset = SHOWN.maxfrozenset = SHOWN.maxdict = 12
+SHOWN.maxstring = SHOWN.maxlong = SHOWN.maxother = 200
 
 
 class Job(NamedTuple):
@@ -62,12 +68,15 @@ class Oracle:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.ahead: deque[script.Call] = deque()
+        self.last: Any = UNSAID
+        self.stopped: tuple[str, str] | None = None
 
     def judge(self, job: Job) -> dict[str, Any]:
         """Return the verdict of a job as a mapping."""
         understood = script.read(job.setup, job.tests, job.entry_point)
         mode = ("inprocess" if understood.shares else "split") if job.mode == "auto" else job.mode
         outcomes: list[Outcome] = []
+        self.stopped = None
         if mode == "split":
             try:
                 outcomes = self._ahead_or_live(job, understood)
@@ -82,8 +91,10 @@ class Oracle:
         word, reason = next((one for one in outcomes if one[0] != "pass"), PASS)
         if end.cpu_s >= job.cpu_s:
             word, reason = "timeout", f"used more than {job.cpu_s:g} s of CPU time"
+        # Not of a limit: which call that ended differs from run to run.
+        at, got = self.stopped if self.stopped and word in {"wrong_answer", "runtime_error"} else ("", "")
         return {
-            "word": word, "reason": reason, "outcomes": outcomes, "mode": mode,
+            "word": word, "reason": reason, "at": at, "got": got, "outcomes": outcomes, "mode": mode,
             "cpu_s": end.cpu_s, "wall_s": end.wall_s, "peak": end.peak,
         }  # fmt: skip
 
@@ -97,7 +108,7 @@ class Oracle:
     def _split(self, job: Job, understood: script.Script, stay: bool, ahead: bool = True) -> list[Outcome]:
         sent = understood.sent if ahead else []
         self.line.send(job.memory, job.cpu_s, job.wall_s, (job.candidate, sent, stay, ""), len(sent), stay)
-        self.ahead = deque(understood.calls if ahead else [])
+        self.ahead, self.stopped = deque(understood.calls if ahead else []), None
         namespace: dict[str, Any] = {"__name__": "test"}
         if understood.setup is not None:
             exec(understood.setup, namespace)  # noqa: S102 - text of the data set, never of a model
@@ -105,13 +116,13 @@ class Oracle:
             namespace[name] = importlib.import_module(name)
         for name in understood.names:
             namespace[name] = self._stand_in(name)
-        outcomes = [self._one(test, namespace) for test in understood.tests]
+        outcomes = [self._one(test, text, namespace) for test, text in zip(understood.tests, job.tests, strict=True)]
         # A test that asked nothing says nothing about a program that does not even load.
         return outcomes if self.line.loaded() else [self.line.trouble or ("protocol_error", "")] * len(outcomes)
 
-    def _one(self, test: Any, namespace: dict[str, Any]) -> Outcome:
+    def _one(self, test: Any, text: str, namespace: dict[str, Any]) -> Outcome:
         """Run one test; whatever it raises is an outcome. A test may swallow what a stand-in raises: trouble stays."""
-        raised = PASS
+        raised, self.last = PASS, UNSAID
         try:
             exec(test, namespace)  # noqa: S102 - text of the data set
         except (LiveNeeded, Unsendable):
@@ -124,6 +135,8 @@ class Oracle:
                 raised = "wrong_answer", reason_of(error)
             else:
                 raised = "wrong_answer", f"the test raised {reason_of(error)} on what was returned"
+            if self.stopped is None:
+                self.stopped = script.stopped_at(text, error), "" if said else _shown(self.last)
         return self.line.trouble or raised
 
     def _stand_in(self, name: str) -> Any:
@@ -139,6 +152,7 @@ class Oracle:
             said = line.answer()
             if said[0] == "error":
                 raise _exception(said[1], said[2])
+            self.last = said[1]
             return said[1]
 
         return call
@@ -187,6 +201,13 @@ def _exception(name: str, message: str) -> BaseException:
             error = Raised(message)
     error.of_the_program = (name, message)  # type: ignore[attr-defined]
     return error
+
+
+def _shown(value: Any) -> str:
+    try:
+        return "" if value is UNSAID else SHOWN.repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a long integer"
 
 
 def _opaque(values: Any) -> bool:

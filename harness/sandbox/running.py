@@ -172,6 +172,8 @@ def _verdict(said: dict[str, Any], at: Level) -> Verdict:
     return Verdict(
         word=said["word"],
         reason=clean(said["reason"]),
+        at=clean(said.get("at", "")),
+        got=clean(said.get("got", "")),
         cpu_s=round(said.get("cpu_s", 0.0), 6),
         wall_s=round(said.get("wall_s", 0.0), 6),
         level=at,

@@ -82,6 +82,22 @@ def read(setup: str, tests: tuple[str, ...], entry_point: str) -> Script:
     )
 
 
+def stopped_at(test: str, error: BaseException) -> str:
+    """Return the statement of a test that raised; empty for a test of one line, which says no more."""
+    if "\n" not in test.strip():
+        return ""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == "<test>" else line
+        trace = trace.tb_next
+    nodes = [node for node in ast.walk(ast.parse(test)) if isinstance(node, ast.stmt)]
+    around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    if not around:
+        return ""
+    inner = min(around, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
+    return ast.unparse(inner).partition("\n")[0]
+
+
 class _Reader:
     """Collects calls in the order in which they will be made, as far as that is certain."""
 

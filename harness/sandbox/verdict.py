@@ -85,5 +85,9 @@ class Verdict:
     """`split` or `inprocess`; the latter can be forged by a program that sets out to."""
     outcomes: tuple[tuple[Word, str], ...] = ()
     """Word and reason of each test, in order; empty when nothing could be run."""
+    at: str = ""
+    """The statement of the test that raised first, where the test is of several lines; empty for `inprocess`."""
+    got: str = ""
+    """What the program had returned last when that was wrong, shortened."""
     peak_bytes: int = 0
     """Resident memory at most, the warm interpreter's included."""

@@ -123,8 +123,16 @@ def test_no_text_of_a_model_is_markup(monkeypatch: pytest.MonkeyPatch, made: Dat
     assert any(f"run=run-1&suite=made&sample={sample}" in one for one in codes(at))
     marked = [*at.markdown, *at.caption, *at.info, *at.warning, *at.subheader]
     assert not any(re.search(r"(?<!\\)<|(?<!\\)\[a\]|(?<!\\)\$", str(one.value)) for one in marked)
-    if sample in (world.CHAT, world.FAULT):
+    if sample in (world.CHAT, world.TESTS, world.FAULT):
         assert world.HOSTILE in codes(at)
+
+
+def test_a_program_says_where_it_stopped(monkeypatch: pytest.MonkeyPatch, made: Database) -> None:
+    at = shown(monkeypatch, made.path, run="run-1", sample=world.TESTS)
+    said = codes(at)
+    assert said[said.index("assert f(1) == 2") + 1] == world.HOSTILE
+    labels = [one.value for one in at.markdown]
+    assert "**What the program returned there**" in labels[labels.index("**The test stopped at**") :]
 
 
 def test_detail_and_neighbours(monkeypatch: pytest.MonkeyPatch, made: Database) -> None:
