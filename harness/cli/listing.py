@@ -1,4 +1,4 @@
-"""`harness list suites|models|steps|runs|loops`."""
+"""`harness list suites|models|steps|runs|loops|compressions`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from harness.cli.console import Db, Debug, Json, command, emit, people, plain_table, printable
 from harness.errors import UsageError, nearest
 
-KINDS = ("suites", "models", "steps", "runs", "loops")
+KINDS = ("suites", "models", "steps", "runs", "loops", "compressions")
 WIDE, WIDE_ONLY = 130, ("what", "version")
 """Columns of a terminal from which these are shown too; on a pipe nothing is left out or cut."""
 LONGEST = 1000
@@ -19,7 +19,7 @@ LONGEST = 1000
 
 @command
 def run(
-    kind: Annotated[str, typer.Argument(help="suites, models, steps, runs or loops.")],
+    kind: Annotated[str, typer.Argument(help="suites, models, steps, runs, loops or compressions.")],
     data: Annotated[str | None, typer.Option(help="Data folder that suites look into. Default: HARNESS_DATA.")] = None,
     db: Db = None,
     as_json: Json = False,
@@ -30,7 +30,7 @@ def run(
         raise UsageError(f"nothing to list under {kind!r}", nearest(kind, KINDS), "type: harness list suites")
     listed: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "suites": lambda: suites(data), "models": models, "steps": steps, "runs": lambda: runs(db),
-        "loops": lambda: loops(db),
+        "loops": lambda: loops(db), "compressions": lambda: compressions(db),
     }  # fmt: skip
     rows = listed[kind]()
     if as_json:
@@ -45,7 +45,7 @@ def run(
     columns = [name for name in rows[0] if console.width >= WIDE or name not in WIDE_ONLY]
     if not console.is_terminal:
         console.width = LONGEST
-    table = plain_table(*columns, right={"samples", "faults", "rounds", "accepted"})
+    table = plain_table(*columns, right={"samples", "faults", "rounds", "accepted", "stages", "kept"})
     for row in rows:
         cells = (row[name] if row[name] is not None else "" for name in columns)
         table.add_row(*(escape(printable(str(cell))) for cell in cells))
@@ -116,19 +116,33 @@ def loops(db: str | None) -> list[dict[str, Any]]:
     from harness.store import Database, rounds
 
     database = Database.at(db)
-    starts = {row["loop"]: row for row in rounds.loops(database)}
-    done = rounds.rows(database)
+    return _started("loop", rounds.loops(database), "rounds", rounds.rows(database), "accepted")
+
+
+def compressions(db: str | None) -> list[dict[str, Any]]:
+    """Return all compressions, latest first: how the latest start of each ended, and how many stages it has."""
+    from harness.store import Database, stages
+
+    database = Database.at(db)
+    return _started("compression", stages.compressions(database), "stages", stages.rows(database), "kept")
+
+
+def _started(
+    what: str, starts: list[dict[str, Any]], parts: str, made: list[dict[str, Any]], good: str
+) -> list[dict[str, Any]]:
+    """Return a row for each name under which something was started, with the number of its parts and the good ones."""
+    latest = {row[what]: row for row in starts}
     return [
         {
-            "loop": name,
+            what: name,
             "outcome": row["outcome"],
-            "rounds": sum(one["loop"] == name for one in done),
-            "accepted": sum(bool(one["accepted"]) for one in done if one["loop"] == name),
+            parts: sum(one[what] == name for one in made),
+            good: sum(bool(one[good]) for one in made if one[what] == name),
             "started": str(row["started_at"])[:16],
             "model": row["model"],
             "why": row["why"],
         }
-        for name, row in sorted(starts.items(), key=lambda one: one[1]["started_at"], reverse=True)
+        for name, row in sorted(latest.items(), key=lambda one: one[1]["started_at"], reverse=True)
     ]
 
 

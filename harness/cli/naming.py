@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.errors import UsageError, nearest
-from harness.store import Database, artifacts, read, rounds
+from harness.store import Database, artifacts, read, rounds, stages
 from harness.types import Artifact
 
 Kind = Literal["run", "loop", "artifact", "step"]
@@ -24,7 +24,7 @@ def find(database: Database, text: str) -> tuple[Kind, str]:
     """Return what `text` names and its whole id.
 
     Raises:
-        UsageError: nothing, or more than one thing; tells the nearest.
+        UsageError: nothing, or more than one thing; tells the nearest. A compression, which has a command of its own.
     """
     refused: UsageError | None = None
     try:
@@ -36,6 +36,9 @@ def find(database: Database, text: str) -> tuple[Kind, str]:
             return "run", run["run_id"]
     if is_loop(database, text):
         return "loop", text
+    if stages.compressions(database, text):
+        expected = "a run, an artifact or a step of it"
+        raise UsageError(f"{text!r} is a compression", expected, f"type: harness frontier {text}")
     if refused is None:
         return "run", run["run_id"]
     if (artifact := artifact_of(database, text)) is not None:

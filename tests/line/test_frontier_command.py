@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "compress"))
 
 import compression_kit as kit
 
-from harness.cli import app
-from harness.store import Database
+from harness.cli import app, listing
+from harness.store import Database, stages
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +72,14 @@ def test_what_cannot_be_shown_is_refused(database: Database, tmp_path: Path) -> 
     assert "no compression or run 'nobody'" in said(database, "nobody", code=2)
     assert "harness compress tiny" in said(Database(tmp_path / "none.duckdb"), code=2)
     assert not list(tmp_path.iterdir())
+
+
+def test_compressions_are_listed_and_no_run_is_made_of_one(database: Database, tmp_path: Path) -> None:
+    [small] = listing.compressions(str(database.path))
+    assert (small["compression"], small["stages"], small["kept"]) == ("small", 2, 1)
+    empty = Database(tmp_path / "h.duckdb")
+    assert listing.compressions(str(empty.path)) == []
+    stages.start(empty, "tight", {}, "0", "tiny")
+    assert [row["compression"] for row in listing.compressions(str(empty.path))] == ["tight"]
+    result = CliRunner().invoke(app, ["show", "tight", "--db", str(empty.path)])
+    assert result.exit_code == 2 and "type: harness frontier tight" in result.stderr
