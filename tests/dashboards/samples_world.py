@@ -60,7 +60,12 @@ def _special() -> list[Row]:
     chosen = Request("choose", prompt="Which?", choices=(" red", " blue"))
     measured = Completion("", choice_logprobs=(-0.1, -3.0))
     stopped = {"at": "assert f(1) == 2", "got": HOSTILE}
-    verdicts = {"verdict": "wrong_output", **stopped, "tests": [{"name": "one", "passed": True}, {"name": HOSTILE}], "n": {"a": 1}}
+    verdicts = {
+        "verdict": "wrong_output",
+        **stopped,
+        "tests": [{"name": "one", "passed": True}, {"name": HOSTILE}],
+        "n": {"a": 1},
+    }
     long = Completion("def f(): ..." * 500)
     return [
         (sample(100), 0, [("model", turns, said), ("judge", chat("judge this"), Completion("no"))], score(False)),
