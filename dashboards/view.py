@@ -53,13 +53,11 @@ class View:
         return str(st.query_params.get(name, default))
 
     def put(self, **values: str | None) -> None:
-        """Write parameters into the address; None takes one out."""
-        for name, value in values.items():
-            if not value and name in st.query_params:
-                del st.query_params[name]
-        # Every write is a step of the browser's history: together they are one, and what stays is none.
-        if new := {name: value for name, value in values.items() if value and st.query_params.get(name) != value}:
-            st.query_params.update(new)
+        """Write parameters into the address, in one step of the browser's history; None or nothing takes one out."""
+        now = st.query_params.to_dict()
+        wanted = {name: value for name, value in {**now, **values}.items() if value}
+        if wanted != now:
+            st.query_params.from_dict(wanted)
 
     def link(self, label: str, page: str, **parameters: str) -> None:
         """Show a link to a page in a state."""

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards import charts_clusters, names
 from dashboards.pages import _cause_kept, _causes
 from dashboards.pages._cause import NONE, address, page_of
-from dashboards.pages._choice import choose
+from dashboards.pages._choice import choose, tabs
 from dashboards.queries import Rows, cause_marks, clusters
 from dashboards.view import View
 
@@ -30,7 +30,7 @@ def show(view: View, analysis: dict[str, Any], same: Rows, rows: Rows, chosen: d
         partial(_trend, view, same, rows, chosen), partial(_marks, view, analysis, chosen),
         partial(_lineage, view, analysis), partial(_cause_kept.name, view, chosen),
     )  # fmt: skip
-    for tab, part in zip(st.tabs(TABS, on_change="rerun", key="tab", bind="query-params"), parts, strict=True):
+    for tab, part in zip(tabs(view, TABS, "tab"), parts, strict=True):
         if tab.open:
             with tab:
                 part()

@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboards import charts_leaderboard, names
 from dashboards.pages import _leaderboard_scores as scores
+from dashboards.pages._choice import choose
 from dashboards.queries import Rows, leaderboard
 from dashboards.queries.leaderboard_baseline import Apart, comparable
 from dashboards.view import View
@@ -50,14 +51,8 @@ def filled(cells: Rows, optional: Sequence[str]) -> list[str]:
 
 def box(view: View, labels: Mapping[str, str]) -> str:
     """Show the box of runs; return the one looked at, empty for none."""
-    asked = view.param("run")
-    options = ["", *labels]
-    st.session_state["board-run"] = asked if asked in options else ""
-    chosen = st.selectbox(
-        "Look at a run", options, format_func=lambda run: labels.get(run, "choose one here, or click its row"),
-        key="board-run", on_change=lambda: view.put(run=st.session_state["board-run"]),
-    )  # fmt: skip
-    return str(chosen)
+    told = {"": "choose one here, or click its row", **labels}
+    return choose(view, st, "Look at a run", "run", list(told), format_func=lambda run: told[run])
 
 
 def show(view: View, rows: Rows, run: str, baseline: str, suite: str = "") -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboards import charts_rounds
 from dashboards.pages import _round_made
+from dashboards.pages._choice import choose, tabs
 from dashboards.queries import rounds
 from dashboards.view import View
 from harness.compare import SuiteComparison, compare
@@ -36,7 +37,7 @@ def show(view: View, row: dict[str, Any], suite: str) -> None:
     shown: tuple[Part, ...] = (
         _decision, partial(_gain, suite=suite), _causes, _steps, _round_made.curves_of, _round_made.graph,
     )  # fmt: skip
-    for tab, part in zip(st.tabs(PARTS, key="part", on_change="rerun", bind="query-params"), shown, strict=True):
+    for tab, part in zip(tabs(view, PARTS, "part"), shown, strict=True):
         if tab.open:
             with tab:
                 part(view, row)
@@ -113,9 +114,9 @@ def _causes(view: View, row: Mapping[str, Any]) -> None:
     labels = {one["cause"]: one["label"] for one in causes}
     keys = list(labels)
 
-    def choose() -> None:
-        if chosen := st.session_state["causes"].selection.rows:
-            st.session_state["cause"] = keys[chosen[0]]
+    def clicked() -> None:
+        if rows := st.session_state["causes"].selection.rows:
+            view.put(cause=keys[rows[0]])
 
     cells = [
         {
@@ -125,7 +126,7 @@ def _causes(view: View, row: Mapping[str, Any]) -> None:
         for one in causes
     ]  # fmt: skip
     st.dataframe(
-        cells, hide_index=True, key="causes", on_select=choose, selection_mode="single-row", placeholder="",
+        cells, hide_index=True, key="causes", on_select=clicked, selection_mode="single-row", placeholder="",
         column_config={
             "cause": st.column_config.TextColumn(width="large"),
             "mended": st.column_config.ProgressColumn(format="percent", max_value=1.0),
@@ -135,9 +136,8 @@ def _causes(view: View, row: Mapping[str, Any]) -> None:
         "Failures of dev samples before the round, and how many of these same samples still fail after. The round"
         " learned from them: this tells where it took and proves no gain; that stands under Gain, on sealed samples."
     )
-    chosen = st.selectbox(
-        "Open a cause", keys, index=None, key="cause", bind="query-params", placeholder="choose a row above, or its id"
-    )
+    told = "choose a row above, or its id"
+    chosen = choose(view, st, "Open a cause", "cause", keys, "", placeholder=told)
     if chosen:
         st.text(labels[chosen])
         view.link("its failures", "clusters", run=row["run_before"] or "", cause=chosen)

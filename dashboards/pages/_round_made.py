@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboards import charts_rounds, names
+from dashboards.pages._choice import choose
 from dashboards.queries import lineage, sealed
 from dashboards.queries.lineage import Node
 from dashboards.view import View
@@ -84,10 +85,8 @@ def graph(view: View, row: Mapping[str, Any]) -> None:
     addresses = {one.id: f"?{urlencode({**state, 'walk': one.named})}" for one in named.values()}
     drawn = lineage.compact(whole)
     st.graphviz_chart(charts_rounds.dot(drawn, addresses), width="stretch", alt="From failure to score")
-    chosen = st.selectbox(
-        "Walk on from", list(named), index=None, key="walk", bind="query-params",
-        placeholder="click a box above, or choose a thing",
-    )  # fmt: skip
+    told = "click a box above, or choose a thing"
+    chosen = choose(view, st, "Walk on from", "walk", list(named), "", placeholder=told)
     if chosen:
         _walk(view, row, named[chosen])
 

@@ -11,13 +11,12 @@ import streamlit as st
 
 from dashboards import names
 from dashboards.pages import _sample_history, _sample_made
+from dashboards.pages._choice import choose
 from dashboards.pages._sample_made import code, plain, text
-from dashboards.pages._samples_filter import goto
 from dashboards.queries import Rows, sample, samples
 from dashboards.queries.samples import Filter
 from dashboards.view import View
 
-ATTEMPT = "sample-attempt"
 TURNS = 3
 """Turns of a chat that are shown at once, the last."""
 LONG, END = 1800, 1000
@@ -57,31 +56,25 @@ def _ways(view: View, wanted: Filter, sample_id: str, order: str) -> None:
     before, after = (beside["before"], beside["after"]) if beside else (None, None)
     with st.container(horizontal=True, vertical_alignment="center"):
         icon = ":material/arrow_back:"
-        st.button("Back to the list", icon=icon, shortcut="b", on_click=partial(_open, None))
-        st.button("Previous sample", disabled=not before, shortcut="p", on_click=partial(_open, before))
-        st.button("Next sample", disabled=not after, shortcut="n", on_click=partial(_open, after))
+        st.button("Back to the list", icon=icon, shortcut="b", on_click=partial(_open, view, None))
+        st.button("Previous sample", disabled=not before, shortcut="p", on_click=partial(_open, view, before))
+        st.button("Next sample", disabled=not after, shortcut="n", on_click=partial(_open, view, after))
         st.caption(
             f"sample {beside['place']:,} of {beside['total']:,} that fit" if beside else "outside the list's filters"
         )
 
 
-def _open(sample_id: str | None) -> None:
-    goto(sample=sample_id or "", attempt="")
+def _open(view: View, sample_id: str | None) -> None:
+    view.put(sample=sample_id, attempt=None)
 
 
 def _attempt(view: View, found: Rows) -> dict[str, Any]:
     """Return the attempt that the address names, else the first; show the choice where there is one."""
     told = {str(row["attempt"]): f"attempt {row['attempt']}: {row['mode']}" for row in found}
-    named = view.param("attempt")
-    named = named if named in told else next(iter(told))
-    if len(found) > 1:
-        if st.session_state.get(ATTEMPT) != named:
-            st.session_state[ATTEMPT] = named
-        st.selectbox(
-            "Attempt", list(told), key=ATTEMPT, format_func=lambda one: told.get(one, one), width=320,
-            on_change=lambda: goto(attempt=st.session_state[ATTEMPT]),
-        )  # fmt: skip
-    return found[list(told).index(named)]
+    if len(found) == 1:
+        return found[0]
+    chosen = choose(view, st, "Attempt", "attempt", list(told), format_func=told.get, width=320)
+    return found[list(told).index(chosen)]
 
 
 def _head(row: dict[str, Any], said: Rows, run: str) -> None:

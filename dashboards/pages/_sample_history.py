@@ -10,13 +10,13 @@ from typing import Any
 import streamlit as st
 
 from dashboards import charts_samples, names, words
+from dashboards.pages._choice import choose
 from dashboards.pages._sample_made import code
-from dashboards.pages._samples_filter import goto
 from dashboards.queries import Rows, sample
 from dashboards.queries.samples import Filter
 from dashboards.view import View
 
-TABLE, STRIP, AGAINST = "sample-history", "sample-strip", "sample-against"
+TABLE, STRIP = "sample-history", "sample-strip"
 """Keys of the widgets."""
 
 
@@ -33,9 +33,9 @@ def show(
     st.caption("Oldest run on the left; a click on a run shows this sample there.")
     st.altair_chart(
         charts_samples.strip(_marks(rows), wanted.run), width="stretch", key=f"{STRIP}-{wanted.run}",
-        on_select=partial(_marked, f"{STRIP}-{wanted.run}", wanted.run),
+        on_select=partial(_marked, view, f"{STRIP}-{wanted.run}", wanted.run),
     )  # fmt: skip
-    _table(rows, wanted.run)
+    _table(view, rows, wanted.run)
     if row:
         _difference(view, wanted, suite, sample_id, {one: known.get(one, one) for one in others}, row)
 
@@ -54,7 +54,7 @@ def _marks(rows: Rows) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _table(rows: Rows, here: str) -> None:
+def _table(view: View, rows: Rows, here: str) -> None:
     cells = [
         {
             "here": "•" if row["run_id"] == here else "", "run": row["name"] or row["run_id"],
@@ -66,7 +66,7 @@ def _table(rows: Rows, here: str) -> None:
     shown = [name for name in cells[0] if name != "attempt" or any(row["attempt"] for row in rows)]
     st.dataframe(
         cells, hide_index=True, selection_mode="single-row", key=f"{TABLE}-{here}", placeholder="", column_order=shown,
-        on_select=partial(_clicked, f"{TABLE}-{here}", [str(row["run_id"]) for row in rows]),
+        on_select=partial(_clicked, view, f"{TABLE}-{here}", [str(row["run_id"]) for row in rows]),
         column_config={
             "here": st.column_config.TextColumn(width=50), "answer": st.column_config.TextColumn(width=260),
             "date": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
@@ -79,15 +79,10 @@ def _difference(
     view: View, wanted: Filter, suite: str, sample_id: str, others: Mapping[str, str], row: dict[str, Any]
 ) -> None:
     """Show word by word what this run said and another did not, and the ways to that one."""
-    named = view.param("against") or wanted.flip
-    chosen = named if named in others else ""
-    if st.session_state.get(AGAINST) != chosen:
-        st.session_state[AGAINST] = chosen
-    st.selectbox(
-        "Word by word against run", ["", *others], key=AGAINST, width=480,
-        format_func=lambda one: others.get(one, "choose a run"),
-        on_change=lambda: goto(against=st.session_state[AGAINST]),
-    )  # fmt: skip
+    told = {"": "choose a run", **others}
+    asked = view.param("against") or wanted.flip
+    label = "Word by word against run"
+    chosen = choose(view, st, label, "against", list(told), asked=asked, format_func=told.get, width=480)
     if not chosen:
         return
     there = sample.attempts(view.ask, chosen, sample_id, suite)
@@ -112,13 +107,13 @@ def _words(view: View, row: dict[str, Any]) -> str:
     return "\n\n".join(one for one in texts if one) or row["answer"] or row["fault_message"] or ""
 
 
-def _clicked(key: str, runs: Sequence[str]) -> None:
+def _clicked(view: View, key: str, runs: Sequence[str]) -> None:
     for place in st.session_state[key]["selection"]["rows"]:
-        goto(run=runs[place], attempt="", against="")
+        view.put(run=runs[place], attempt=None, against=None)
 
 
-def _marked(key: str, here: str) -> None:
+def _marked(view: View, key: str, here: str) -> None:
     picked = st.session_state[key]["selection"].get("picked") or []
     for one in picked:
         if one.get("run") not in (None, here):
-            goto(run=str(one["run"]), attempt="", against="")
+            view.put(run=str(one["run"]), attempt=None, against=None)

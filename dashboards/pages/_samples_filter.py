@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboards import names
+from dashboards.pages._choice import Put, choose, typed
 from dashboards.queries import Rows, samples
 from dashboards.queries.samples import Filter
 from dashboards.view import View
@@ -29,14 +31,8 @@ SAID = 40
 """Characters of a value on a button."""
 SHAPE = [3, 2, 2, 2, 2, 2]
 LATE_S = 1e6
-
-
-def goto(**values: str) -> None:
-    """Change the address, in one step of the browser's history; what is empty goes."""
-    now = st.query_params.to_dict()
-    wanted = {name: value for name, value in {**now, **values}.items() if value}
-    if wanted != now:
-        st.query_params.from_dict(wanted)
+SLOWER = "samples-slower"
+"""Key of the box of seconds."""
 
 
 def addressed(view: View, run: str) -> Filter:
@@ -56,23 +52,24 @@ def asked(view: View, wanted: Filter, order: str, known: Mapping[str, str]) -> N
     tags = {name: name for name in samples.tags(view.ask, run, suite)}
     others = {name: told for name, told in known.items() if name != run}
     top, below = st.columns(SHAPE), st.columns(SHAPE)
-    _box(top[0], "run", "Run", known, run)
+    box = partial(_box, view, wanted)
+    box(top[0], "run", "Run", known, run, pinned=True)
     suites = {name: name for name in samples.suites(view.ask, run)}
-    _box(top[1], "suite", "Suite", {"": "all suites", **suites}, suite)
-    _box(top[2], "outcome", "Score", RIGHT, wanted.outcome)
-    _box(top[3], "mode", "Mode", {"": "all modes", **modes}, wanted.mode)
-    _box(top[4], "tag", "Tag", {"": "all tags", **tags}, wanted.tag)
-    _box(top[5], "cluster", "Cause of failure", _causes(view, run), wanted.cluster)
-    key = _key("text", wanted.text)
-    below[0].text_input("Text contains", key=key, placeholder="whatever its case", on_change=_changed, args=("text",))
-    _box(below[1], "within", "Text in", PARTS, wanted.within)
-    _box(below[2], "flip", "Other score than in run", {"": "no other run", **others}, wanted.flip)
-    _box(below[3], "way", "Here it is", WAYS, wanted.way, disabled=not wanted.flip)
-    key = _key("slower", wanted.slower_s)
+    box(top[1], "suite", "Suite", {"": "all suites", **suites}, suite)
+    box(top[2], "outcome", "Score", RIGHT, wanted.outcome)
+    box(top[3], "mode", "Mode", {"": "all modes", **modes}, wanted.mode)
+    box(top[4], "tag", "Tag", {"": "all tags", **tags}, wanted.tag)
+    box(top[5], "cluster", "Cause of failure", _causes(view, run), wanted.cluster)
+    put = partial(view.put, run=run, page=None)
+    typed(view, below[0], "Text contains", "text", put=put, placeholder="whatever its case")
+    box(below[1], "within", "Text in", PARTS, wanted.within)
+    box(below[2], "flip", "Other score than in run", {"": "no other run", **others}, wanted.flip)
+    box(below[3], "way", "Here it is", WAYS, wanted.way, disabled=not wanted.flip)
+    st.session_state[SLOWER] = wanted.slower_s
     below[4].number_input(
-        "Seconds at least", 0.0, LATE_S, step=0.1, format="%.2f", key=key, on_change=_changed, args=("slower",)
+        "Seconds at least", 0.0, LATE_S, step=0.1, format="%.2f", key=SLOWER, on_change=partial(_waited, put)
     )
-    _box(below[5], "order", "Order", {name: name for name in samples.ORDERS}, order)
+    box(below[5], "order", "Order", {name: name for name in samples.ORDERS}, order)
 
 
 def chips(view: View, wanted: Filter, known: Mapping[str, str]) -> None:
@@ -82,11 +79,10 @@ def chips(view: View, wanted: Filter, known: Mapping[str, str]) -> None:
         return
     with st.container(horizontal=True):
         for name, told in named.items():
-            label, icon = names.plain(told), ":material/close:"
-            st.button(
-                label, key=f"without-{name}", icon=icon, help="Take this filter out", on_click=_drop, args=(name,)
-            )
-        st.button("Clear all filters", key="clear", type="tertiary", shortcut="x", on_click=_drop, args=tuple(named))
+            label, icon, drop = names.plain(told), ":material/close:", partial(_drop, view, name)
+            st.button(label, key=f"without-{name}", icon=icon, help="Take this filter out", on_click=drop)
+        drop = partial(_drop, view, *named)
+        st.button("Clear all filters", key="clear", type="tertiary", shortcut="x", on_click=drop)
 
 
 def emptied(view: View, wanted: Filter, known: Mapping[str, str]) -> None:
@@ -103,8 +99,8 @@ def emptied(view: View, wanted: Filter, known: Mapping[str, str]) -> None:
     st.warning("No record fits all filters together. Without one of them:")
     with st.container(horizontal=True):
         for name in blamed:
-            label = names.plain(f"{left[name]:,} without {named[name]}")
-            st.button(label, key=f"blamed-{name}", icon=":material/filter_alt_off:", on_click=_drop, args=(name,))
+            label, drop = names.plain(f"{left[name]:,} without {named[name]}"), partial(_drop, view, name)
+            st.button(label, key=f"blamed-{name}", icon=":material/filter_alt_off:", on_click=drop)
 
 
 def without(wanted: Filter, name: str) -> Filter:
@@ -134,36 +130,30 @@ def _causes(view: View, run: str) -> dict[str, str]:
     return {**named, samples.UNASSIGNED: "no cause: unassigned"} if found else named
 
 
-def _box(place: Any, name: str, label: str, options: Mapping[str, str], value: str, disabled: bool = False) -> None:
-    """Show a box; a value of the address that is no option is one all the same, never dropped."""
+def _box(
+    view: View, wanted: Filter, place: Any, name: str, label: str, options: Mapping[str, str], value: str, **how: Any
+) -> None:
+    """Show a box; a value of the address that is no option is one all the same, never dropped.
+
+    What it writes begins the list anew, and stays with the run that is shown.
+    """
     options = options if value in options else {**options, value: value}
     twice = {told for told, count in Counter(options.values()).items() if count > 1}
     shown = {one: f"{told} · {one[:12]}" if told in twice else told for one, told in options.items()}
-    place.selectbox(
-        label, list(shown), format_func=lambda one: shown.get(one, one), key=_key(name, value), disabled=disabled,
-        on_change=_changed, args=(name,),
-    )  # fmt: skip
+    put = partial(view.put, run=wanted.run, page=None)
+    choose(
+        view, place, label, name, list(shown), asked=value, put=put, format_func=lambda one: shown.get(one, one), **how
+    )
 
 
-def _key(name: str, value: Any) -> str:
-    """Return the key of a widget, which from now on shows the value."""
-    key = f"samples-{name}"
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
-    return key
+def _waited(put: Put) -> None:
+    seconds = st.session_state[SLOWER]
+    put(slower=f"{seconds:g}" if seconds else None)
 
 
-def _changed(name: str) -> None:
-    """Write a widget's value into the address; the list begins anew, and stays with the run that it shows."""
-    value = st.session_state[f"samples-{name}"]
-    text = value if isinstance(value, str) else f"{value:g}" if value else ""
-    text = "" if name == "order" and text == next(iter(samples.ORDERS)) else text
-    goto(**{"run": str(st.session_state.get("samples-run", "")), name: text, "page": ""})
-
-
-def _drop(*filters: str) -> None:
+def _drop(view: View, *filters: str) -> None:
     fields = [field for name in filters for field in OWN.get(name, (name,)) if field != "slower_s"]
-    goto(**dict.fromkeys((*filters, *fields), ""), page="")
+    view.put(**dict.fromkeys((*filters, *fields), None), page=None)
 
 
 def _cut(text: str) -> str:

@@ -52,20 +52,20 @@ def _times(more: float | None, less: float | None, word: str, opposite: str) -> 
     return f"{more / less:.2g}× {word}" if more >= less else f"{less / more:.2g}× {opposite}"
 
 
-def table(rows: Rows, scores: Mapping[tuple[str, str], Score], whole: bool) -> None:
+def table(view: View, rows: Rows, scores: Mapping[tuple[str, str], Score], whole: bool) -> None:
     """Show the stages; a chosen row opens its stage. `whole`: of several compressions."""
     runs = [row["run_id"] for row in rows]
     labels = [row["name"] for row in rows]
 
-    def choose() -> None:
+    def clicked() -> None:
         if chosen := st.session_state["stages"].selection.rows:
-            st.session_state["stage"] = labels[chosen[0]]
+            view.put(stage=labels[chosen[0]])
 
     suites = sorted({suite for run, suite in scores if run in runs})
     config = {key: NUMBER(format=form) for key, form in FORMATS.items()} | {"top-1": NUMBER(format="percent")}
     st.dataframe(
         [_cells(row, suites, scores, whole) for row in rows],
-        hide_index=True, key="stages", on_select=choose, selection_mode="single-row", placeholder="",
+        hide_index=True, key="stages", on_select=clicked, selection_mode="single-row", placeholder="",
         column_config=config | dict.fromkeys(suites, NUMBER(format="%.3f")),
     )  # fmt: skip
     st.caption("KL in nats a token, top-1 agreement: to the model before all stages. Scores are of sealed samples.")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboards import charts_gates, names
+from dashboards.pages._choice import choose, page_of, switch, turn, typed
 from dashboards.queries import Rows
 from dashboards.queries import bench as queries
 from dashboards.view import View
@@ -46,33 +46,22 @@ ORDERED = (
 def show(view: View) -> None:
     """Show the benches that the filters leave."""
     asked = st.columns([4, 2, 2], vertical_alignment="bottom")
-    first = partial(view.put, page=None)
-    words = asked[0].text_input("Model or bench contains", key="model", bind="query-params", on_change=first)
-    newest = asked[1].toggle("latest of each model", key="newest", bind="query-params", on_change=first)
-    quiet = asked[2].toggle("quiet machine only", key="quiet", bind="query-params", on_change=first)
+    words = typed(view, asked[0], "Model or bench contains", "model", clears=("page",))
+    newest = switch(view, asked[1], "latest of each model", "newest", clears=("page",))
+    quiet = switch(view, asked[2], "quiet machine only", "quiet", clears=("page",))
     total = queries.count(view.ask, words, quiet, newest)
     if not total:
         _nothing(queries.count(view.ask))
         return
-    pages, named = -(-total // SHOWN), view.param("page", "1")
-    page = min(pages, max(1, int(named[:6]) if named.isdecimal() else 1))
+    page, pages = page_of(view, total, SHOWN)
     benches = queries.page(view.ask, words, quiet, newest, SHOWN, (page - 1) * SHOWN)
     measures = queries.measures(view.ask, [row["bench_id"] for row in benches])
     if busy := sum(bool(row["busy"]) for row in benches):
         st.warning(f"{busy} of {len(benches)} benches here ran beside other work: a quiet machine is faster.")
-    _rates(benches, measures)
+    _rates(view, benches, measures)
     _table(view, benches, measures)
-    if pages > 1:
-        _turn(view, page, pages, total)
+    turn(view, page, pages, f"{total} benches")
     _one(view, benches, measures)
-
-
-def _turn(view: View, page: int, pages: int, total: int) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for label, to in (("Newer", page - 1), ("Older", page + 1)):
-            turned = partial(view.put, page=str(to) if to > 1 else None)
-            st.button(label, disabled=not 1 <= to <= pages, on_click=turned)
-        st.caption(f"page {page} of {pages}, {total} benches")
 
 
 def _nothing(others: int) -> None:
@@ -82,11 +71,11 @@ def _nothing(others: int) -> None:
         st.info("Nothing measured yet. Type: harness bench MODEL")
 
 
-def _rates(benches: Rows, measures: Rows) -> None:
+def _rates(view: View, benches: Rows, measures: Rows) -> None:
     there = [name for name in RATES if any(row["measure"] == name for row in measures)]
     if not there:
         return
-    chosen = st.selectbox("Rate", there, key="measure", bind="query-params", width=240)
+    chosen = choose(view, st, "Rate", "measure", there, width=240)
     labels = _labels(benches[:DRAWN])
     rows = [
         {**row, "label": labels[row["bench_id"]]}
@@ -151,12 +140,10 @@ def _cells(bench: dict[str, Any], measures: Rows) -> dict[str, Any]:
 
 def _one(view: View, benches: Rows, measures: Rows) -> None:
     """Show all measurements of a bench and what it ran under."""
-    ids, labels, named = [row["bench_id"] for row in benches], _labels(benches), view.param("bench")
-    st.session_state["bench-one"] = named if named in ids else None
-    chosen = st.selectbox(
-        "All measurements of", ids, index=None, key="bench-one", format_func=labels.__getitem__,
+    ids, labels = [row["bench_id"] for row in benches], _labels(benches)
+    chosen = choose(
+        view, st, "All measurements of", "bench", ids, "", format_func=labels.__getitem__,
         placeholder="choose a bench, or the box of a row above",
-        on_change=lambda: view.put(bench=st.session_state["bench-one"]),
     )  # fmt: skip
     if not chosen:
         return

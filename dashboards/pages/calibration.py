@@ -6,12 +6,14 @@ The address holds the state: `model` (a run, a name, a model or its digest), `su
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import charts_gates, names
+from dashboards.pages._choice import choose, switch
 from dashboards.queries import Rows
 from dashboards.queries import calibration as queries
 from dashboards.view import View
@@ -19,8 +21,8 @@ from harness.gate.calibration import estimate, reliability
 from harness.stats.scaling import Scaling
 
 TITLE, ICON, ORDER = "Calibration", ":material/target:", 7
-BINS = (5, 10, 15, 20, 30)
-DEFAULT = 15
+BINS = ("5", "10", "15", "20", "30")
+DEFAULT = "15"
 """Bins of a policy that names none."""
 BEFORE = "as it stands"
 SIDE = 0.025
@@ -73,15 +75,11 @@ def _choose(view: View, runs: Rows, asked: Columns) -> dict[str, Any]:
     label = {row["run_id"]: "   ".join(filter(None, (row["run_id"], row["name"], names.model(row["model"]))))
              for row in runs}  # fmt: skip
     suites = [row["suite"] for row in runs if row["run_id"] == run["run_id"]]
-    st.session_state["calibration-run"], st.session_state["calibration-suite"] = run["run_id"], run["suite"]
-
-    def chosen() -> None:
-        state = st.session_state
-        view.put(model=state["calibration-run"], suite=state["calibration-suite"])
-
-    asked[0].selectbox("Run", ids, format_func=label.__getitem__, key="calibration-run", on_change=chosen,
-                       help=names.plain(run["model"]))  # fmt: skip
-    asked[1].selectbox("Suite", suites, key="calibration-suite", on_change=chosen)
+    # Each is written with the other: whoever is sent the address sees the same.
+    how: dict[str, Any] = {"pinned": True, "put": partial(view.put, model=run["run_id"], suite=run["suite"])}
+    told = names.plain(run["model"])
+    choose(view, asked[0], "Run", "model", ids, asked=run["run_id"], format_func=label.get, help=told, **how)
+    choose(view, asked[1], "Suite", "suite", suites, asked=run["suite"], **how)
     return run
 
 
@@ -89,15 +87,8 @@ def _how(view: View, run: Mapping[str, Any], found: Rows, asked: Columns) -> tup
     """Return split and number of bins. A model calibrated on dev is shown on test, unless somebody asks otherwise."""
     there = {row["split"] for row in found}
     first = "test" if run["scaling"] and "test" in there else "all"
-    named = view.param("split")
-    st.session_state["calibration-split"] = named if named in queries.SPLITS else first
-
-    def chosen() -> None:
-        view.put(split=st.session_state["calibration-split"])
-
-    split = asked[2].selectbox("Split", queries.SPLITS, key="calibration-split", on_change=chosen)
-    bins = asked[3].selectbox("Bins", BINS, index=BINS.index(DEFAULT), key="bins", bind="query-params")
-    return split, bins
+    split = choose(view, asked[2], "Split", "split", queries.SPLITS, first, pinned=True)
+    return split, int(choose(view, asked[3], "Bins", "bins", BINS, DEFAULT))
 
 
 def _held(found: Sequence[Mapping[str, Any]], scaling: Scaling | None, split: str) -> dict[str, Confidences]:
@@ -129,7 +120,7 @@ def _cells(name: str, held: Confidences, bins: int) -> dict[str, Any]:
 
 
 def _others(view: View, runs: Rows, split: str, bins: int) -> None:
-    if len(runs) < 2 or not st.toggle("Beside other runs of this suite", key="beside", bind="query-params"):
+    if len(runs) < 2 or not switch(view, st, "Beside other runs of this suite", "beside"):
         return
     rows = []
     for run in runs[:OTHERS]:

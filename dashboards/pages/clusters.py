@@ -81,7 +81,9 @@ def _chosen(view: View, found: Rows) -> tuple[dict[str, Any], dict[str, Any] | N
     runs = {row["run_id"]: row for row in reversed(found)}
     ids = [*dict.fromkeys(row["run_id"] for row in found)]
     clears = ("taxonomy", "against", *OF_A_RUN)
-    run = choose(view, columns[0], "Run", "run", ids, format_func=lambda one: _run(runs[one]), clears=clears)
+    run = choose(
+        view, columns[0], "Run", "run", ids, clears=clears, pinned=True, format_func=lambda one: _run(runs[one])
+    )
     own = {row["taxonomy_id"]: row for row in found if row["run_id"] == run}
     taxonomy = _taxonomy(view, columns[1], own)
     analysis = own[taxonomy]

@@ -6,12 +6,14 @@ The address holds the state: `name` of the compression, the suite whose score is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboards import charts_frontier
 from dashboards.pages import _stages
+from dashboards.pages._choice import choose
 from dashboards.queries import Rows, frontier, sealed
 from dashboards.queries.sealed import Score
 from dashboards.view import View
@@ -32,29 +34,29 @@ def show(view: View) -> None:
         return
     asked = st.columns([3, 3, 3])
     listed = [*known, *([ALL] if len(known) > 1 else [])]
-    name = asked[0].selectbox("Compression", listed, key="name", bind="query-params")
+    name = choose(view, asked[0], "Compression", "name", listed, clears=("stage",), pinned=True)
     rows = frontier.stages(view.ask, list(known) if name == ALL else [name])
     scores = sealed.scores(view.ask, view.database, [row["run_id"] for row in rows])
-    axis = _axis(asked[1], scores)
+    axis = _axis(view, asked[1], scores)
     own = {run: one for (run, _), one in scores.items() if axis and _same(one, axis)}
     shown = _marked(rows, own, name != ALL)
-    chosen = _chosen(asked[2], shown)
+    chosen = _chosen(view, asked[2], shown)
     if name != ALL:
         _stages.headline(known[name], shown, axis)
-    _charts(shown, axis, chosen)
+    _charts(view, shown, axis, chosen)
     if chosen:
         _stages.opened(view, chosen)
-    _stages.table(shown, scores, name == ALL)
+    _stages.table(view, shown, scores, name == ALL)
     if name != ALL:
         _damage(rows)
 
 
-def _axis(place: Any, scores: Scores) -> Score | None:
+def _axis(view: View, place: Any, scores: Scores) -> Score | None:
     """Return a score of the scale to show: other versions or scorers are other scales, each an axis of its own."""
     axes = {f"{one.suite} {one.fingerprint}": one for one in scores.values()}
     # First what was measured on most samples: there differences are seen best.
     ordered = sorted(axes, key=lambda named: (-axes[named].n, named))
-    return axes[place.selectbox("Quality is the score on", ordered, key="suite", bind="query-params")] if axes else None
+    return axes[choose(view, place, "Quality is the score on", "suite", ordered)] if axes else None
 
 
 def _same(one: Score, axis: Score) -> bool:
@@ -79,16 +81,16 @@ def _marked(rows: Rows, scores: Mapping[str, Score], numbered: bool) -> Rows:
     return found
 
 
-def _chosen(place: Any, rows: Rows) -> dict[str, Any] | None:
+def _chosen(view: View, place: Any, rows: Rows) -> dict[str, Any] | None:
     """Return the stage of the address, else the last one that was kept."""
     labels = {row["name"]: row for row in rows}
     if not labels:
         return None
     last = max(range(len(rows)), key=lambda at: (rows[at]["state"] == "kept", at))
-    return labels[place.selectbox("Stage", list(labels), index=last, key="stage", bind="query-params")]
+    return labels[choose(view, place, "Stage", "stage", list(labels), rows[last]["name"])]
 
 
-def _charts(rows: Rows, axis: Score | None, chosen: Mapping[str, Any] | None) -> None:
+def _charts(view: View, rows: Rows, axis: Score | None, chosen: Mapping[str, Any] | None) -> None:
     points = [row for row in rows if row["score"] is not None and row["size"] and row["is"] in charts_frontier.STATES]
     if axis is None or not points:
         st.caption("No stage has a score on sealed samples yet.")
@@ -99,7 +101,7 @@ def _charts(rows: Rows, axis: Score | None, chosen: Mapping[str, Any] | None) ->
                 points, cost, f"{axis.suite}: {axis.metric}", chosen["name"] if chosen else ""
             )
             key = f"against_{cost}"
-            place.altair_chart(drawn, width="stretch", key=key, on_select=lambda key=key: _picked(key))
+            place.altair_chart(drawn, width="stretch", key=key, on_select=partial(_picked, view, key))
         else:
             place.caption("No stage was timed.")
     timed = [row for row in points if row["speed"]]
@@ -112,10 +114,10 @@ def _charts(rows: Rows, axis: Score | None, chosen: Mapping[str, Any] | None) ->
     )
 
 
-def _picked(key: str) -> None:
+def _picked(view: View, key: str) -> None:
     """Open the stage of a clicked point; a click beside all of them changes nothing."""
     if found := st.session_state[key].selection.get(charts_frontier.PICKED):
-        st.session_state["stage"] = found[0]["name"]
+        view.put(stage=found[0]["name"])
 
 
 def _damage(rows: Sequence[Mapping[str, Any]]) -> None:

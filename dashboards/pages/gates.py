@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import charts_gates, names
+from dashboards.pages._choice import choose, page_of, turn, typed
 from dashboards.queries import Rows
 from dashboards.queries import gates as queries
 from dashboards.view import View
@@ -48,33 +49,20 @@ def _list(view: View) -> None:
     if not total:
         _nothing(sum(queries.counts(view.ask).values()))
         return
-    pages, asked = -(-total // SHOWN), view.param("page", "1")
-    page = min(pages, max(1, int(asked[:6]) if asked.isdecimal() else 1))
+    page, pages = page_of(view, total, SHOWN)
     rows = queries.page(view.ask, outcome, words, SHOWN, (page - 1) * SHOWN)
     st.caption(" · ".join(f"{SIGNS[name]} {count}" for name, count in counts.items() if count))
     _table(view, rows)
-    if pages > 1:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            for label, to in (("Newer", page - 1), ("Older", page + 1)):
-                turned = partial(view.put, page=str(to) if to > 1 else None)
-                st.button(label, disabled=not 1 <= to <= pages, on_click=turned)
-            st.caption(f"page {page} of {pages}, {total} verdicts")
+    turn(view, page, pages, f"{total} verdicts")
 
 
 def _filters(view: View) -> tuple[str, str]:
-    """Return outcome and words. The address is what holds: widgets follow it, so that going back goes back."""
-    options, (left, right) = [ALL, *queries.OUTCOMES], st.columns([1, 3])
-    named = view.param("outcome")
-    st.session_state["gates-outcome"] = named if named in options else ALL
-    st.session_state["gates-words"] = view.param("words")
-
-    def chosen() -> None:
-        outcome = st.session_state["gates-outcome"]
-        view.put(outcome=None if outcome == ALL else outcome, words=st.session_state["gates-words"], page=None)
-
-    outcome = left.selectbox("Outcome", options, key="gates-outcome", on_change=chosen)
-    words = right.text_input("Model, run, policy or loop contains", key="gates-words", on_change=chosen)
-    return "" if outcome == ALL else outcome, words
+    """Return outcome and words; empty for all."""
+    left, right = st.columns([1, 3])
+    told = {"": ALL, **{name: name for name in queries.OUTCOMES}}
+    outcome = choose(view, left, "Outcome", "outcome", list(told), clears=("page",), format_func=told.get)
+    words = typed(view, right, "Model, run, policy or loop contains", "words", clears=("page",))
+    return outcome, words
 
 
 def _nothing(others: int) -> None:
@@ -100,9 +88,9 @@ def _table(view: View, rows: Rows) -> None:
         column_config={"decided": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
                        "note": st.column_config.TextColumn(width="medium")},
     )  # fmt: skip
-    st.selectbox(
-        "Open a verdict", ids, index=None, placeholder="or click the box of a row", key="gates-one",
-        format_func=label.__getitem__, on_change=lambda: view.put(gate=st.session_state["gates-one"]),
+    choose(
+        view, st, "Open a verdict", "gate", ids, "", format_func=label.__getitem__,
+        placeholder="or click the box of a row",
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from dashboards import names
 from dashboards.pages import _leaderboard_matrix as wide
 from dashboards.pages import _leaderboard_scores as scores
 from dashboards.pages import _leaderboard_table as deep
-from dashboards.pages._choice import choose
+from dashboards.pages._choice import ON, choose, switch, typed
 from dashboards.queries import Rows, leaderboard
 from dashboards.view import View
 
@@ -72,17 +72,15 @@ def _asked(view: View, board: Rows) -> tuple[str, str, str]:
     asked = st.columns([3, 3, 3, 3], vertical_alignment="bottom")
     told = {ALL: f"all {len(suites)} suites"}
     suite = choose(view, asked[0], "Suite", "suite", options, format_func=lambda name: told.get(name, name))
-    st.session_state["board-model"] = view.param("model")
-    asked[1].text_input(
-        "Model or run contains", key="board-model", placeholder="a part of its name",
-        on_change=partial(_said, view, "model"),
-    )  # fmt: skip
+    words = typed(view, asked[1], "Model or run contains", "model", placeholder="a part of its name")
     baseline = _baseline(view, board, asked[2])
     with asked[3].container(horizontal=True):
-        switch(view, "only complete", "complete", "every sample asked; of models, those with a score in every column")
+        asks = "every sample asked; of models, those with a score in every column"
+        switch(view, st, "only complete", "complete", help=asks)
         if suite != ALL:
-            switch(view, "newest of each model", "newest", "of a model that was run more than once, the newest run")
-    return suite, view.param("model"), baseline
+            asks = "of a model that was run more than once, the newest run"
+            switch(view, st, "newest of each model", "newest", help=asks)
+    return suite, words, baseline
 
 
 def _baseline(view: View, board: Rows, place: Any) -> str:
@@ -106,9 +104,9 @@ def _baseline(view: View, board: Rows, place: Any) -> str:
 def _structural(view: View, board: Rows, suite: str) -> Rows:
     """Return the rows that ranks are among: of the suite, and where asked complete ones, and each model's newest."""
     rows = [row for row in board if suite in (ALL, row["suite"])]
-    if view.param("complete") == "yes":
+    if view.param("complete") == ON:
         rows = [row for row in rows if leaderboard.complete(row)]
-    if suite == ALL or view.param("newest") == "yes":
+    if suite == ALL or view.param("newest") == ON:
         rows = leaderboard.newest(rows)
     return rows
 
@@ -116,14 +114,3 @@ def _structural(view: View, board: Rows, suite: str) -> Rows:
 def _nothing(view: View, held: int) -> None:
     st.warning(f"The filters leave all {held} rows out.")
     st.button("Clear the filters", on_click=partial(view.put, model=None, complete=None, newest=None))
-
-
-def switch(view: View, label: str, name: str, told: str) -> None:
-    """Show a switch that stands in the address under `name` as `yes`."""
-    st.session_state[f"board-{name}"] = view.param(name) == "yes"
-    st.toggle(label, key=f"board-{name}", help=told, on_change=partial(_said, view, name))
-
-
-def _said(view: View, name: str) -> None:
-    said = st.session_state[f"board-{name}"]
-    view.put(**{name: "yes" if said is True else str(said or "")})

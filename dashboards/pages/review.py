@@ -15,6 +15,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards.pages import _review_results
+from dashboards.pages._choice import choose, switch
 from dashboards.queries import review as queries
 from dashboards.view import View
 from harness.store import reviews
@@ -42,28 +43,23 @@ def show(view: View) -> None:
         return
     if asked and asked not in known:
         st.warning("There is no such session; another one is shown.")
-    head = known[_choose(view, known, asked)]
+    head = known[_choose(view, known)]
     if view.param("show") == "results":
         _review_results.show(view, head)
     else:
         _begin(view, head)
 
 
-def _choose(view: View, known: dict[str, Any], asked: str) -> str:
-    """Return the session; widgets follow the address, and write it."""
-    state, names = st.session_state, list(known)
-    state["review-session"] = asked if asked in known else names[0]
-    state["review-results"] = view.param("show") == "results"
-
-    def chosen() -> None:
-        view.put(session=state["review-session"], show="results" if state["review-results"] else None, rater=None)
-
+def _choose(view: View, known: dict[str, Any]) -> str:
+    """Return the session."""
     row = st.columns([3, 1], vertical_alignment="bottom")
-    picked = row[0].selectbox(
-        "Session", names, key="review-session", on_change=chosen, format_func=lambda name: _label(known[name])
-    )
-    row[1].toggle("Results", key="review-results", on_change=chosen, help="They name the models: rate first.")
-    return str(picked)
+    picked = choose(
+        view, row[0], "Session", "session", list(known), clears=("rater",), pinned=True,
+        format_func=lambda name: _label(known[name]),
+    )  # fmt: skip
+    put = partial(view.put, session=picked, rater=None)
+    switch(view, row[1], "Results", "show", on="results", put=put, help="They name the models: rate first.")
+    return picked
 
 
 def _label(head: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboards import charts_rounds
 from dashboards.pages import _loop, _round
+from dashboards.pages._choice import choose
 from dashboards.queries import Rows, rounds, sealed
 from dashboards.queries.sealed import Score
 from dashboards.view import View
@@ -23,6 +24,9 @@ ROWS, TALL = 6, 218
 """Rounds that the table shows without scrolling, and its height then, CSS pixels: the round below stays in sight."""
 SIGNS = {True: "✓ accepted", False: "✗ rejected", None: "… open"}
 SIGNED = st.column_config.NumberColumn(format="%+.4f")
+OF_A_ROUND = ("walk", "cause")
+OF_A_LOOP = ("round", *OF_A_ROUND)
+"""Parameters of the address that another round, or loop, makes void."""
 Scores = Mapping[tuple[str, str], Score]
 
 
@@ -33,11 +37,11 @@ def show(view: View) -> None:
         st.info("No improvement loop yet. Type: harness improve quickstart")
         return
     asked = st.columns([3, 2, 1])
-    loop = asked[0].selectbox("Loop", list(loops), key="loop", bind="query-params")
+    loop = choose(view, asked[0], "Loop", "loop", list(loops), clears=OF_A_LOOP, pinned=True)
     done = rounds.rounds(view.ask, loop)
     found = sealed.scores(view.ask, view.database, _runs(done))
     suites = sorted({suite for _, suite in found})
-    suite = asked[1].selectbox("Score on", suites, key="on", bind="query-params") if suites else ""
+    suite = choose(view, asked[1], "Score on", "on", suites) if suites else ""
     trend = _trend(done, found, suite)
     rounds.state(view.ask, loops[loop])  # for the queries below: the live state asks anew, and remembers nothing
     rounds.budget(view.ask, loops[loop])
@@ -46,13 +50,11 @@ def show(view: View) -> None:
         st.info("No round has begun: the base is evaluated and judged first.")
         return
     numbers = [str(row["number"]) for row in reversed(done)]
-    if st.session_state.get("round", "") == st.session_state.get("rounds_newest"):
-        st.session_state["round"] = numbers[0]  # who looks at the newest round goes on to the next with the loop
-    st.session_state["rounds_newest"] = numbers[0]
-    chosen = asked[2].selectbox("Round", numbers, key="round", bind="query-params")
+    # The newest is not written: who looks at it goes on to the next with the loop.
+    chosen = choose(view, asked[2], "Round", "round", numbers, clears=OF_A_ROUND)
     _charts(view, loop, done, trend, found, suite)
-    _table(done)
-    _round.show(view, next(row for row in done if str(row["number"]) == chosen), suite or "")
+    _table(view, done)
+    _round.show(view, next(row for row in done if str(row["number"]) == chosen), suite)
 
 
 def _runs(done: Rows) -> list[str | None]:
@@ -84,18 +86,19 @@ def _charts(view: View, loop: str, done: Rows, trend: Rows, found: Scores, suite
         right.caption("No round is decided yet: gains stand here when one is.")
 
 
-def _table(done: Rows) -> None:
+def _table(view: View, done: Rows) -> None:
     kinds = sorted({what for row in done for what in row["cost"] or {}})
     newest = list(reversed(done))
 
-    def choose() -> None:
-        if chosen := st.session_state["rounds_table"].selection.rows:
-            st.session_state["round"] = str(newest[chosen[0]]["number"])
+    def clicked() -> None:
+        if rows := st.session_state["rounds_table"].selection.rows:
+            number = str(newest[rows[0]]["number"]) if rows[0] else None
+            view.put(**dict.fromkeys(OF_A_ROUND), round=number)
 
     st.dataframe(
         [_cells(row, kinds) for row in newest],
         height=TALL if len(done) > ROWS else "auto",
-        hide_index=True, key="rounds_table", on_select=choose, selection_mode="single-row", placeholder="",
+        hide_index=True, key="rounds_table", on_select=clicked, selection_mode="single-row", placeholder="",
         column_config=dict.fromkeys(("gain", "low", "high", "others", "gain per hour"), SIGNED)
         | {what: st.column_config.NumberColumn(format="%.4g") for what in kinds},
     )  # fmt: skip

@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboards import names
 from dashboards.pages import _sample, _samples_filter
-from dashboards.pages._samples_filter import goto
 from dashboards.queries import Rows, samples
 from dashboards.queries.samples import Filter
 from dashboards.view import View
@@ -59,18 +58,18 @@ def _list(view: View, wanted: Filter, order: str, known: Mapping[str, str]) -> N
     if not rows:
         _samples_filter.emptied(view, wanted, known)
         return
-    _turning(rows, page)
-    _table(rows, wanted)
+    _turning(view, wanted, rows, page)
+    _table(view, rows, wanted)
     view.link("why this run fails", "clusters", run=wanted.run)
 
 
-def _turning(rows: Rows, page: int) -> None:
+def _turning(view: View, wanted: Filter, rows: Rows, page: int) -> None:
     """Show the ways to other pages, and to a sample of this one without a mouse."""
     total = rows[0]["total"]
     pages = -(-total // samples.PAGE)
     first = (page - 1) * samples.PAGE + 1
     places = st.columns([2, 2, 5, 6], vertical_alignment="center")
-    back, on = partial(_turn, page - 1), partial(_turn, page + 1)
+    back, on = partial(_turn, view, page - 1), partial(_turn, view, page + 1)
     places[0].button("Previous", disabled=page == 1, width="stretch", shortcut="p", on_click=back)
     places[1].button("Next", disabled=page >= pages, width="stretch", shortcut="n", on_click=on)
     told = f"{first:,} to {first + len(rows) - 1:,} of {total:,} records, page {page:,} of {pages:,}"
@@ -79,15 +78,15 @@ def _turning(rows: Rows, page: int) -> None:
     places[3].selectbox(
         "Open a sample", list(named), index=None, format_func=lambda one: named.get(one, one), key=OPEN,
         placeholder="Open a sample: choose one, or click the box before its row", label_visibility="collapsed",
-        on_change=_chosen, args=({_id(row): row for row in rows},),
+        on_change=partial(_chosen, view, wanted.run, {_id(row): row for row in rows}),
     )  # fmt: skip
 
 
-def _turn(page: int) -> None:
-    goto(page=str(page) if page > 1 else "")
+def _turn(view: View, page: int) -> None:
+    view.put(page=str(page) if page > 1 else None)
 
 
-def _table(rows: Rows, wanted: Filter) -> None:
+def _table(view: View, rows: Rows, wanted: Filter) -> None:
     cells = [_cells(row, wanted) for row in rows]
     telling = {"suite": not wanted.suite, "attempt": any(row["attempt"] for row in rows)}
     shown = [name for name in cells[0] if telling.get(name, True)]
@@ -95,7 +94,7 @@ def _table(rows: Rows, wanted: Filter) -> None:
     texts = {"sample": 170, "mode": 120, "mode there": 120, "answer": 150, "expected": 150}
     st.dataframe(
         cells, hide_index=True, selection_mode="single-row", key=TABLE, column_order=shown, placeholder="",
-        height=(TALL + 1) * 35 if len(rows) > TALL else "content", on_select=partial(_clicked, rows),
+        height=(TALL + 1) * 35 if len(rows) > TALL else "content", on_select=partial(_clicked, view, wanted.run, rows),
         column_config={
             **{name: st.column_config.TextColumn(width=width) for name, width in texts.items()},
             "score": number(), "there": number(), "seconds": number(format="%.2f", width=70),
@@ -123,17 +122,16 @@ def _id(row: dict[str, Any]) -> str:
     return f"{row['suite']}/{row['sample_id']}/{row['attempt']}"
 
 
-def _clicked(rows: Rows) -> None:
+def _clicked(view: View, run: str, rows: Rows) -> None:
     for place in st.session_state[TABLE]["selection"]["rows"]:
-        _open(rows[place])
+        _open(view, run, rows[place])
 
 
-def _chosen(rows: Mapping[str, dict[str, Any]]) -> None:
+def _chosen(view: View, run: str, rows: Mapping[str, dict[str, Any]]) -> None:
     if st.session_state[OPEN]:
-        _open(rows[st.session_state[OPEN]])
+        _open(view, run, rows[st.session_state[OPEN]])
 
 
-def _open(row: dict[str, Any]) -> None:
+def _open(view: View, run: str, row: dict[str, Any]) -> None:
     """Show a sample: the one way for clicks and choices. The run is named, for the newest may be another tomorrow."""
-    attempt = str(row["attempt"]) if row["attempt"] else ""
-    goto(run=str(st.session_state["samples-run"]), sample=row["sample_id"], attempt=attempt)
+    view.put(run=run, sample=row["sample_id"], attempt=str(row["attempt"]) if row["attempt"] else None)

@@ -140,6 +140,6 @@ def test_a_bench_is_opened_by_its_row_and_drawn_by_width(page: Page, served: str
     reaches(page, {"bench": "b0"})
     expect(page.get_by_text("Median, lowest and highest of the repeats")).to_be_visible()
     page.get_by_text("quiet machine only").click()
-    reaches(page, {"bench": "b0", "quiet": "true"})
+    reaches(page, {"bench": "b0", "quiet": "yes"})
     expect(points).to_have_count(2)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)

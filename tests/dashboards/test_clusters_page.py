@@ -198,9 +198,19 @@ def test_many_failures_are_paged_and_thinned(copy: Database, opened) -> None:  #
     assert box(at, "Compare with").value == "no run"  # the tests of so many take seconds: on request
 
 
+class Address(dict[str, str]):
+    """An address without a browser."""
+
+    to_dict = dict[str, str].copy
+
+    def from_dict(self, other: dict[str, str]) -> None:
+        self.clear()
+        self.update(other)
+
+
 def test_a_click_goes_where_a_choice_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     state = {"bars": type("State", (), {"selection": {"pick": [{"cause": ""}]}})()}
-    address = {"cause": "aa", "sample": "s", "at": "2", "run": "r"}
+    address = Address(cause="aa", sample="s", at="2", run="r")
     monkeypatch.setattr(_causes.st, "session_state", state)
     monkeypatch.setattr(_causes.st, "query_params", address)
     _causes.clicked(View(Database(Path("none.duckdb")), {}), "bars")

@@ -45,10 +45,10 @@ def test_verdicts_are_listed_newest_first_and_filtered(database: Database) -> No
     assert [cell[2:] for cell in shown.dataframe[0].value["outcome"]] == ["FAIL", "INCONCLUSIVE", "PASS", "ERROR"]
     assert list(shown.dataframe[0].value["kept"]) == ["1 of 2", "1 of 2", "1 of 1", "0 of 0"]
     for outcome in ("PASS", "ERROR", "FAIL"):  # a widget that forgets would lose every second choice
-        shown.selectbox(key="gates-outcome").set_value(outcome).run()
+        shown.selectbox(key="choice-outcome").set_value(outcome).run()
         assert [cell[2:] for cell in shown.dataframe[0].value["outcome"]] == [outcome]
         assert shown.query_params["outcome"] == outcome
-    shown.text_input(key="gates-words").set_value("no such thing").run()
+    shown.text_input(key="choice-words").set_value("no such thing").run()
     assert "Nothing is left of 4" in shown.warning[0].value and not shown.dataframe
     assert len(gates_world.opened("gates", database, words="REPAIR").dataframe[0].value) == 1
 
@@ -70,7 +70,7 @@ def test_long_lists_come_in_pages(page: str, column: str, database: Database, mo
 
 def test_a_verdict_shows_all_of_a_check_and_the_way_back(database: Database) -> None:
     shown = gates_world.opened("gates", database, outcome="FAIL")
-    shown.selectbox(key="gates-one").select_index(0).run()
+    shown.selectbox(key="choice-gate").select_index(0).run()
     assert shown.query_params["gate"].startswith("gate-") and "exit code 1" in shown.error[0].value
     first = shown.dataframe[0].value.iloc[0]
     assert (first["observed"], first["threshold"], first["low"], first["high"]) == (-0.041, -0.01, -0.063, -0.019)
@@ -95,14 +95,14 @@ def test_a_scaled_run_is_shown_before_and_after_on_test(database: Database) -> N
     assert list(table["probabilities"]) == ["as it stands", "Platt scaling 0.5 x +0.2"]
     assert table["n"].nunique() == 1 and 0 < table["n"][0] < 40
     assert all(table["low"] <= table["ECE"]) and all(table["ECE"] <= table["high"])
-    shown.selectbox(key="calibration-split").set_value("all").run()
+    shown.selectbox(key="choice-split").set_value("all").run()
     assert shown.dataframe[0].value["n"][0] == 40 and shown.query_params["split"] == "all"
 
 
 def test_an_unscaled_run_is_shown_whole_and_beside_others(database: Database) -> None:
     shown = gates_world.opened("calibration", database, model="plain-1", bins="5")
     assert list(shown.dataframe[0].value["probabilities"]) == ["as it stands"]
-    assert shown.dataframe[0].value["n"][0] == 40 and shown.selectbox(key="bins").value == 5
+    assert shown.dataframe[0].value["n"][0] == 40 and shown.selectbox(key="choice-bins").value == "5"
     shown.toggle[0].set_value(True).run()
     assert set(shown.dataframe[1].value["run"]) == {"plain-1", "scaled-1"}
     unknown = gates_world.opened("calibration", database, model="nobody")
@@ -115,12 +115,12 @@ def test_benches_are_listed_marked_and_filtered(database: Database) -> None:
     assert list(table["machine"]) == ["busy", "quiet"] and "1 of 2 benches" in shown.warning[0].value
     names = ["generate x1 tok/s", "generate x4 tok/s", "memory MiB", "first token ms", "size MiB"]
     assert list(table[names].iloc[0]) == [11, 44, 1024, 250, 310]
-    shown.toggle(key="quiet").set_value(True).run()
+    shown.toggle(key="choice-quiet").set_value(True).run()
     assert list(shown.dataframe[0].value["bench"]) == ["b0"] and not shown.warning
-    shown.toggle(key="quiet").set_value(False).run()
-    shown.toggle(key="newest").set_value(True).run()
+    shown.toggle(key="choice-quiet").set_value(False).run()
+    shown.toggle(key="choice-newest").set_value(True).run()
     assert list(shown.dataframe[0].value["bench"]) == ["b1"]
-    shown.text_input(key="model").set_value("no such thing").run()
+    shown.text_input(key="choice-model").set_value("no such thing").run()
     assert "Nothing is left of 2" in shown.warning[0].value
 
 
@@ -130,7 +130,7 @@ def test_one_bench_shows_its_repeats_and_conditions(database: Database) -> None:
     assert list(measured["measure"]) == ["generate", "generate", "memory", "ttft"]
     assert (measured["low"][0], measured["high"][0]) == (10.0, 12.0)
     assert '"cores": 2' in "".join(code.value for code in shown.code)
-    shown.selectbox(key="bench-one").set_value("b1").run()
+    shown.selectbox(key="choice-bench").set_value("b1").run()
     assert shown.query_params["bench"] == "b1" and gates_world.HOSTILE in shown.text[0].value
 
 

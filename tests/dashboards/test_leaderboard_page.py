@@ -59,7 +59,7 @@ def test_at_a_glance(made: Database) -> None:
     assert len(table) == 3 and set(table["suites"]) == {"3 of 3", "1 of 3"}
     assert "of the 2 of 3 models that have a score in all 3 suites. Of a suite in several columns" in told(at)
     assert table["model"].iloc[0] == world.HOSTILE  # the best is on top
-    at.toggle(key="board-complete").set_value(True).run()
+    at.toggle(key="choice-complete").set_value(True).run()
     assert address(at) == {"complete": "yes"} and not at.exception
     assert len(at.dataframe[0].value) == 2  # the unfinished run is out
 
@@ -107,7 +107,7 @@ def test_pinned_baseline(made: Database, named: str) -> None:
 
 def test_a_run_is_looked_at(made: Database) -> None:
     at = board(made, suite="quiz", baseline="main")
-    at.selectbox(key="board-run").set_value("tuned").run()
+    at.selectbox(key="choice-run").set_value("tuned").run()
     assert address(at)["run"] == "tuned" and "quiz by skill" in told(at)
     at = board(made, baseline="main", run="tuned")
     table = at.dataframe[1].value.set_index("suite")
@@ -120,7 +120,7 @@ def test_a_run_is_looked_at(made: Database) -> None:
 def test_filters_never_empty_the_board_silently(made: Database) -> None:
     at = board(made, model="tune")
     assert "3 of 8 rows fit the words; ranks are among all 8" in told(at)
-    at.text_input(key="board-model").set_value("no such model").run()
+    at.text_input(key="choice-model").set_value("no such model").run()
     assert "leave all 8 rows out" in at.warning[0].value and address(at) == {"model": "no such model"}
     at.button[0].click().run()
     assert address(at) == {} and not at.warning and len(at.dataframe[0].value) == 3

@@ -141,7 +141,7 @@ def test_sessions_are_chosen_again_and_again(database: Database) -> None:
     made = [reviews.create(database, ["base"], samples=n, seats=1) for n in (1, 2, 3)]
     at = opened()
     for review in (made[0], made[1], made[2], made[0]):
-        at.selectbox(key="review-session").set_value(review).run()
+        at.selectbox(key="choice-session").set_value(review).run()
         assert at.query_params["session"] in (review, [review]) and at.selectbox[0].value == review
 
 

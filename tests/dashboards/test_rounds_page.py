@@ -69,7 +69,7 @@ def test_rounds_are_chosen_one_after_the_other(world: Database) -> None:
     at = opened("rounds", world)
     assert at.subheader[0].value.startswith("Round 3: not decided")
     for number, said in (("2", "rejected"), ("1", "accepted"), ("3", "not decided")):
-        at.selectbox(key="round").select(number).run()
+        at.selectbox(key="choice-round").select(number).run()
         assert at.subheader[0].value.startswith(f"Round {number}: {said}")
     assert list(table(at, "gain")["why"])[1] == laps_world.HOSTILE
 
@@ -95,7 +95,7 @@ def test_the_first_screen_says_outcome_score_gate_and_cost(world: Database) -> N
 def test_causes_tell_what_became_of_them(world: Database) -> None:
     at = opened("rounds", world, round="1", part="Causes")
     assert list(table(at, "failures")["failures"]) == list(range(10, 1, -1))
-    at.selectbox(key="cause").select_index(0).run()
+    at.selectbox(key="choice-cause").select_index(0).run()
     assert "harness why cause0" in [one.value for one in at.code]
 
 
@@ -114,7 +114,7 @@ def test_labels_are_never_markup(page: str, world: Database) -> None:
 
 def test_walks_are_typed_out(world: Database) -> None:
     at = opened("rounds", world, round="1", part="Lineage")
-    at.selectbox(key="walk").select("base").run()
+    at.selectbox(key="choice-walk").select("base").run()
     assert "harness why base" in [one.value for one in at.code]
     assert not at.exception
 
@@ -123,10 +123,10 @@ def test_a_frontier_marks_what_is_worth_its_size(world: Database) -> None:
     at = opened("frontier", world, name="small")
     found = table(at, "KL")
     assert list(found["is"]) == ["dominated", "★ optimal", "✗ rolled back", "… open"]
-    assert at.selectbox(key="stage").value.startswith("small/1 ")  # the last one that was kept
+    assert at.selectbox(key="choice-stage").value.startswith("small/1 ")  # the last one that was kept
     told = {one.label: one.value for one in at.metric}
     assert (told["Size, MiB"], told["Stages kept"]) == ("3.81 → 0.95", "1 of 3")
-    at.selectbox(key="stage").select_index(2).run()
+    at.selectbox(key="choice-stage").select_index(2).run()
     assert laps_world.HOSTILE in [one.value for one in at.text]
     assert not at.exception
     assert "harness why ba5eba5eba5eba5e" in [one.value for one in at.code]
@@ -150,7 +150,7 @@ def test_a_round_that_goes_on_is_seen(tmp_path: Path) -> None:
     rounds.begin(database, "live", 2, model="tiny", verdict_before="FAIL")
     at.run()
     assert at.subheader[0].value.startswith("Round 2: not decided")  # it was the newest that was looked at
-    at.selectbox(key="round").select("1").run()
+    at.selectbox(key="choice-round").select("1").run()
     rounds.begin(database, "live", 3, model="tiny", verdict_before="FAIL")
     at.run()
     assert at.subheader[0].value.startswith("Round 1: rejected")
@@ -166,16 +166,16 @@ def test_another_loop_and_all_compressions(tmp_path: Path) -> None:
     rounds.begin(database, "other", 1, model="tiny", verdict_before="FAIL")
     stages.start(database, "empty", {}, "digest", "tiny")
     at = opened("rounds", database, loop=laps_world.LOOP, round="3")
-    at.selectbox(key="loop").select("other").run()
+    at.selectbox(key="choice-loop").select("other").run()
     assert at.subheader[0].value.startswith("Round 1: not decided")
-    at.selectbox(key="loop").select(laps_world.LOOP).run()
-    at.session_state["round"] = "2"  # what a chosen row of the table does
+    at.selectbox(key="choice-loop").select(laps_world.LOOP).run()
+    at.query_params["round"] = "2"  # what a chosen row of the table does
     at.run()
     assert at.subheader[0].value.startswith("Round 2: rejected")
     assert not at.exception
     at = opened("frontier", database)
     assert at.selectbox[0].value == "empty"  # not a stage of it is there
-    at.selectbox(key="name").select("all compressions").run()
+    at.selectbox(key="choice-name").select("all compressions").run()
     assert not at.exception
     assert not at.metric  # of one compression alone
     assert set(table(at, "KL")["compression"]) == {"small", "empty"}
@@ -211,5 +211,5 @@ def test_hundreds_of_rounds_and_stages(tmp_path: Path) -> None:
     laps_world.many(database, 300)
     at = opened("rounds", database)
     assert len(table(at, "gain")) == 200
-    assert at.selectbox(key="round").value == "309"
+    assert at.selectbox(key="choice-round").value == "309"
     assert len(table(opened("frontier", database), "KL")) == 304

@@ -142,7 +142,7 @@ def test_detail_and_neighbours(monkeypatch: pytest.MonkeyPatch, made: Database) 
     assert any(":green-badge[:material/check: right]" in one.value for one in at.markdown)
     labelled(at, "button", "Next sample").click().run()  # type: ignore[attr-defined]
     assert address(at)["sample"] == "00005"
-    at.selectbox(key="sample-against").set_value("run-2").run()
+    at.selectbox(key="choice-against").set_value("run-2").run()
     assert not at.exception and address(at) == {"run": "run-1", "sample": "00005", "against": "run-2"}
     assert "- run-2\n+ run-1\n  says Zebra 5" in codes(at)
     at = shown(monkeypatch, made.path, run="run-1", sample="00005", flip="run-2")
