@@ -52,7 +52,8 @@ _JAVASCRIPT_NUMBERS: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] 
     "Bigint": (re.compile(r"^-?\d+n$"), lambda text: int(text[:-1])),
 }
 _AS_LIST = re.compile(r"new\s+ArrayList<\w*>\(Arrays\.asList\((.+?)\)\)")
-_ADDING = re.compile(r"new\s+ArrayList<\w*>\(\)\s*\{\{\s*(.+?)\s*\}\}", re.DOTALL)
+# The look ahead changes no match: without it, spaces that nothing closes cost the cube of their number.
+_ADDING = re.compile(r"new\s+ArrayList<\w*>\(\)\s*\{\{(?=.+?\}\})\s*(.+?)\s*\}\}", re.DOTALL)
 _NEW_LIST = re.compile(r"new\s+ArrayList<\w*>\(\)")
 _ARRAY = re.compile(r"new\s+\w+\[\]\s*\{(.*?)\}")
 _MAP = re.compile(r"new\s+HashMap<")

@@ -150,6 +150,7 @@ def test_samples_are_unique_stable_and_split_by_origin(suite: Suite) -> None:
         assert all(suite.group_tag in sample.tags for sample in samples)
 
 
+@pytest.mark.slow
 def test_siblings_share_origins() -> None:
     """Variants of one file ask the same questions: what is sealed in one is sealed in all."""
     origins: dict[str, dict[str, str]] = {}
@@ -164,12 +165,16 @@ def test_siblings_share_origins() -> None:
         origins.setdefault(name.partition(":")[0], {}).update(split_of)
 
 
-@settings(max_examples=50, deadline=None)
-@given(text=st.text(max_size=300))
 @pytest.mark.parametrize("name", [n for n in NAMES if not registry.suite(n).runs_code])
-def test_any_text_gets_a_score(name: str, text: str) -> None:
+def test_any_text_gets_a_score(name: str) -> None:
     suite = registry.suite(name)
     sample, right, _ = next(iter(suite.examples()))
-    score = heard(suite, sample, dataclasses.replace(right, text=text))
-    if score is not None:
-        check_score(suite, score)
+
+    @settings(max_examples=50, deadline=None)
+    @given(text=st.text(max_size=300))
+    def scored(text: str) -> None:
+        score = heard(suite, sample, dataclasses.replace(right, text=text))
+        if score is not None:
+            check_score(suite, score)
+
+    scored()

@@ -47,6 +47,7 @@ def test_every_state_on_a_small_database(small: Database, name: str) -> None:
     holds(small, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_an_address_that_names_what_is_not_there(small: Database, name: str) -> None:
     for state in states(small)[name]:
@@ -80,6 +81,7 @@ def test_older_schemas(tmp_path: Path, number: int) -> None:
         holds(Database(path), name)
 
 
+@pytest.mark.slow
 def test_a_file_as_an_older_version_left_it(tmp_path: Path) -> None:
     path = tmp_path / "h.duckdb"
     path.write_bytes(gzip.decompress(OTHER_OLD.read_bytes()))
@@ -143,6 +145,7 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", WRONG.values(), ids=WRONG)
 def test_a_file_that_cannot_be_shown(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     database = Database(tmp_path / "h.duckdb")

@@ -122,6 +122,7 @@ def test_a_run_without_a_score_is_refused(tmp_path: Path) -> None:
         formats.lm_eval(database, "none-1")
 
 
+@pytest.mark.slow
 def test_the_command_writes_all_of_them(made: Database, tmp_path: Path) -> None:
     pytest.importorskip("huggingface_hub")
     words = ["--html", "--figures", "--csv", "--parquet", "--lm-eval", "--model-card", "--to", tmp_path / "out"]

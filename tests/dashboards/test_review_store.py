@@ -142,6 +142,7 @@ def _rates(path: Path, review: str, name: str) -> None:
         reviews.rate(database, review, item, seat, 4.0)
 
 
+@pytest.mark.slow
 def test_killed_processes_leave_whole_ratings_and_go_on(database: Database) -> None:
     review = reviews.create(database, ["base"], samples=6, seats=2)
     # Not multiprocessing: it would start this process's main script, which tests of pages leave exchanged.

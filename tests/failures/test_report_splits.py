@@ -44,6 +44,7 @@ def database(tmp_path: Path) -> Database:
     return database
 
 
+@pytest.mark.slow
 def test_nothing_of_a_test_sample_is_in_what_dev_gives(database: Database) -> None:
     analyse(database, "run-2", "all", wanted=LSA)
     first = analyse(database, "run-1", wanted=LSA)

@@ -97,6 +97,7 @@ def prompts(bench: Workbench, made: Artifact) -> list[str]:
     return [json.loads(line)["prompt"] for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("says", "weak"),
     [(untruthful, {"web_of_lies", "object_counting"}), (confused, {"navigate", "dyck_languages"})],
@@ -109,6 +110,7 @@ def test_rows_are_of_the_tasks_that_failed(tmp_path: Path, folder: Path, says: F
     assert min(found[name] for name in weak) > 0.15 * ROWS, found
 
 
+@pytest.mark.slow
 def test_no_row_that_asks_a_held_out_question_trains(tmp_path: Path, folder: Path) -> None:
     """Sixty of the 1,872 expressions are held out, and whoever draws rows does not know which."""
 

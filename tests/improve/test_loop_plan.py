@@ -203,6 +203,7 @@ def test_other_work_measures_nothing(tmp_path: Path, database: Database, other: 
     assert "seconds" not in of(found, "finetune") and "improve.finetune" in found.unknown
 
 
+@pytest.mark.slow
 def test_a_loop_that_was_started_goes_on_where_it_is(tmp_path: Path, database: Database) -> None:
     named = recipe(tmp_path / "recipes", rounds=3, budget={"tokens": 1e6})
     loaded = load(str(named))

@@ -168,6 +168,7 @@ def test_read_only_results_folder() -> None:
         shutil.rmtree(above)
 
 
+@pytest.mark.slow
 def test_full_disk_loses_nothing(tmp_path: Path) -> None:
     """A file-size limit makes every write beyond it fail as a full disk does; later the same command goes on."""
     db = tmp_path / "harness.duckdb"

@@ -40,6 +40,7 @@ def compare(runs: dict[str, Any], *arguments: str):
     return worlds.harness("compare", *arguments, "--db", runs["db"])
 
 
+@pytest.mark.slow
 def test_the_document_says_who_is_better_and_opens_what_flipped(runs: dict[str, Any]) -> None:
     done = compare(runs, "main", "guess", "--json", "--flips", "3")
     assert done.returncode == 0, done.stderr
@@ -119,6 +120,7 @@ def test_wrong_usage(runs: dict[str, Any], arguments: tuple[str, ...], said: str
     assert "next" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_baselines_are_set_listed_moved_and_shown(tmp_path: Path) -> None:
     db = tmp_path / "harness.duckdb"
 

@@ -91,6 +91,7 @@ def test_a_drop_is_found_before_the_end_and_the_rest_can_be_asked_later(home: Pa
     assert said(whole) == said(first), "what was asked later does not change what was known"
 
 
+@pytest.mark.slow
 def test_an_equal_model_passes_early(home: Path, tmp_path: Path) -> None:
     folder = place(home, tmp_path)
     done = worlds.harness(*arguments(folder, "equal", "--sequential"))

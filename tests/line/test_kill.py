@@ -55,6 +55,7 @@ def test_twenty_kills_leave_the_rows_of_an_undisturbed_run(tmp_path: Path) -> No
         assert twice == [], table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
 def test_interruption_is_resumable(tmp_path: Path, signal_number: int, code: int) -> None:
     db = tmp_path / "harness.duckdb"

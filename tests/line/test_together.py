@@ -59,6 +59,7 @@ def test_two_evaluations_and_a_reading_loop(tmp_path: Path) -> None:
     assert [row["scored"] for row in counts] == [5, 150, 150]
 
 
+@pytest.mark.slow
 def test_second_process_on_the_same_run_is_refused(tmp_path: Path) -> None:
     db = tmp_path / "harness.duckdb"
     arguments = ("eval", "scripted:worlds:guess", *ARGS, "--db", db)

@@ -124,6 +124,7 @@ def test_each_chunk_is_yielded_before_the_next_is_computed(model: HF, monkeypatc
     assert len(list(stream)) == len(PROMPTS) - 1
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_halves_the_chunk_then_faults(model: HF, monkeypatch: pytest.MonkeyPatch) -> None:
     answers, widths = HF._answers, []
 

@@ -94,6 +94,7 @@ def test_prompts_and_settings(oracle: Oracle, samples: list[Sample]) -> None:
     assert suite.request(samples[0]).max_tokens == oracle.task.config.generation_kwargs["max_gen_toks"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not RECORDING.is_file(), reason="no recorded outputs beside the checkout")
 def test_outcomes_of_gpt_4(samples: list[Sample], both: Callable[..., Any]) -> None:
     said = [row["response"] for row in lines(RECORDING)]

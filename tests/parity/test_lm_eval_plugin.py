@@ -69,6 +69,7 @@ def random_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     ours.model.close()
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not (SHARED / "mmlu").is_dir(), reason="no ../shared/data/mmlu")
 def test_mmlu_gives_the_choices_of_our_own_suite(lm: HarnessGGUF) -> None:

@@ -101,6 +101,7 @@ def test_the_next_program_finds_a_clean_world(mess: str, level: Level) -> None:
     assert seen(level) == before and orphans() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("test", [TEST, LIVE, "for n in range(9):\n    f('x' * 10 ** 6)\n"])
 def test_no_request_reaches_the_next_program(end: str, test: str, level: Level) -> None:

@@ -304,6 +304,7 @@ def test_the_harness_ends(ending: str, at: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["strong", "medium"])
 def test_a_killed_harness_leaves_no_process(at: str, tmp_path: Path) -> None:
     if at == "strong" and level() != "strong":

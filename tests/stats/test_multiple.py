@@ -14,6 +14,7 @@ from harness import stats
 FAMILIES = st.dictionaries(st.sampled_from("abcdefghijklmnop"), st.floats(0, 1), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)  # theirs takes a tenth of a second
 @given(FAMILIES)
 def test_holm_equals_statsmodels(ps: dict[str, float]) -> None:
