@@ -39,7 +39,9 @@ def show(row: dict[str, Any], said: Rows) -> None:
     with left:
         text("Expected", expected, "To pass the tests below." if tests else "The sample holds no target.")
     with right:
-        text("Extracted answer", row["answer"] or "", "No answer could be extracted.")
+        whole = bool(said and row["answer"]) and row["answer"] == said[-1]["text"]
+        empty = "The whole completion." if whole else "No answer could be extracted."
+        text("Extracted answer", "" if whole else row["answer"] or "", empty)
     measures = dict(zip(row["names"] or (), row["measures"] or (), strict=True))
     if len(measures) > 1:
         table([{"measure": name, "value": value} for name, value in measures.items()])
