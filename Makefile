@@ -29,7 +29,7 @@ demo: $(READY) ## Train tiny, score it on primer and HumanEval, then improve it 
 	@echo "== tiny: a Llama of a million parameters, trained here from a seed (once, about four minutes on two cores)"
 	@echo "== eval: the GGUF on primer and on HumanEval (164 programs, run in the sandbox)"
 	$(BIN)/harness eval tiny --suite primer --suite humaneval --db $(DEMO)
-	@echo "== that model as a file: $$(ls results/models/*/tiny.gguf)"
+	@echo "== that model as a file: $$(ls $${HARNESS_HOME:-results}/models/*/tiny.gguf)"
 	@echo "== the same command again asks the model nothing"
 	$(BIN)/harness eval tiny --suite primer --suite humaneval --db $(DEMO) --quiet --json | $(BIN)/python -c 'import json, sys; d = json.load(sys.stdin); print("asked:", d["asked"])'
 	@echo "== a loop: the gate fails, failures are clustered, rows are made for them, tiny is trained, the gate decides again"
