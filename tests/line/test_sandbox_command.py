@@ -48,8 +48,9 @@ def test_each_assertion_is_shown(answer: Path, tmp_path: Path) -> None:
     assert lines[0] == "wrong_answer  AssertionError"
     assert [line.split()[:2] for line in lines[-3:]] == [["3", "pass"], ["4", "pass"], ["6", "wrong_answer"]]
     assert "a noise" not in done.stdout
+    assert lines[1].split() == ["got", "3"]
     for word in ("level", "mode", "cpu", "wall", "memory"):
-        assert any(line.split()[0] == word for line in lines[1:6]), done.stdout
+        assert any(line.split()[0] == word for line in lines[2:7]), done.stdout
 
 
 @pytest.mark.parametrize("nothing", ["", "\n  \n", "# to be written\n"])
