@@ -95,7 +95,9 @@ def stopped_at(test: str, error: BaseException) -> str:
     if not around:
         return ""
     inner = min(around, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
-    return ast.unparse(inner).partition("\n")[0]
+    # As it is written: Python's own writer of trees gives up on sums of some hundred parts.
+    text = ast.get_source_segment(test, inner) or ""
+    return text.partition("\n")[0] if hasattr(inner, "body") else text
 
 
 class _Reader:

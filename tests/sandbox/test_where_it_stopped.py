@@ -33,10 +33,10 @@ SHORT = Limits(1.0)
     "until, at",
     [
         (1, "assert c(1) == 2"),
-        (2, "assert c(2) == 3, 'two'"),
+        (2, 'assert c(2) == 3, "two"'),
         (6, "assert c(x) == x + 1"),
-        (7, "assert got == want, 'apart'"),
-        (9, "assert [c(y) for y in (8, 9)] == [9, 10]"),
+        (7, 'assert got == want, "apart"'),
+        (9, "assert [c(y) for y in (8, 9)] == [ 9, 10]"),
     ],
 )
 def test_the_statement_and_the_value(until: int, at: str) -> None:
@@ -44,6 +44,20 @@ def test_the_statement_and_the_value(until: int, at: str) -> None:
     assert (verdict.word, verdict.at, verdict.got) == ("wrong_answer", at, "'no'")
     detail = grade(verdict, "stop", "x").detail
     assert (detail["at"], detail["got"]) == (at, "'no'")
+
+
+def test_a_statement_too_deep_to_be_written_anew() -> None:
+    deep = f"x = 1\nassert f(1) == {' + '.join('1' * 900)}"
+    verdict = run(Trial("def f(x):\n    return 900", deep), SHORT)
+    assert verdict.word == "pass"
+    verdict = run(Trial("def f(x):\n    return 899", deep), SHORT)
+    assert (verdict.word, verdict.got) == ("wrong_answer", "899") and verdict.at.startswith("assert f(1) == 1 + 1 +")
+
+
+def test_of_a_loop_its_head_is_said() -> None:
+    test = "y = 1\nfor x in f(1):\n    assert x\n"
+    verdict = run(Trial("def f(x):\n    return 7", test), SHORT)
+    assert (verdict.at, verdict.got) == ("for x in f(1):", "7")
 
 
 def test_an_exception_has_a_place_and_no_value() -> None:
