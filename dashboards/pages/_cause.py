@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards.pages._cause_kept import key_of, told
-from dashboards.pages._choice import choose
+from dashboards.pages._choice import choose, whole
 from dashboards.pages._sample_made import TOLD
 from dashboards.queries import Rows, clusters
 from dashboards.view import View
@@ -56,8 +56,7 @@ def show(view: View, analysis: dict[str, Any], cause: dict[str, Any], said: str)
 def page_of(view: View, analysis: dict[str, Any], cause: dict[str, Any]) -> tuple[int, Rows, dict[str, Any] | None]:
     """Return the page (1 is the first) that the address names, its failures, and the one that is open."""
     pages = max(1, -(-cause["failures"] // clusters.PAGE))
-    at, asked = view.param("at", "1"), view.param("sample")
-    page = min(max(int(at) if at.isdecimal() else 1, 1), pages)
+    page, asked = whole(view.param("at"), pages), view.param("sample")
     if asked and (place := clusters.place(view.ask, analysis, cause["cause"], asked)) is not None:
         page = place // clusters.PAGE + 1
     found = clusters.members(view.ask, analysis, cause["cause"], page - 1)

@@ -53,14 +53,15 @@ def _failures(view: View, analysis: dict[str, Any], chosen: dict[str, Any]) -> N
         },
     )  # fmt: skip
     columns = st.columns([2, 1, 3, 3], vertical_alignment="bottom")
-    choose(view, columns[0], "Open a failure", "sample", [*keys],
+    choose(view, columns[0], "Open a failure", "sample", [*keys], asked=address(row), pinned=True,
            format_func=lambda key: str(keys[key]["name"] or keys[key]["sample_id"][:12]))  # fmt: skip
     pages = -(-chosen["failures"] // clusters.PAGE)
     if pages > 1:
-        turned = columns[1].number_input(f"Page, of {pages}", 1, pages, page, key=f"clusters-page-{table}")
-        if turned != page:
-            view.put(at=str(turned), sample=None)
-            st.rerun()
+        key = f"clusters-page-{table}"
+        columns[1].number_input(
+            f"Page, of {pages}", 1, pages, page, key=key,
+            on_change=lambda: view.put(at=str(st.session_state[key]), sample=None),
+        )  # fmt: skip
     with columns[2]:
         _cause_kept.export(view, analysis, chosen)
     with columns[3]:

@@ -102,8 +102,13 @@ def tabs(view: View, labels: Sequence[str], name: str) -> Sequence[Any]:
 
 def page_of(view: View, total: int, shown: int) -> tuple[int, int]:
     """Return which page of a list the parameter `page` says, from 1, and how many there are."""
-    pages, asked = max(1, -(-total // shown)), view.param("page")
-    return min(pages, max(1, int(asked))) if asked.isdecimal() and len(asked) <= DIGITS else 1, pages
+    pages = max(1, -(-total // shown))
+    return whole(view.param("page"), pages), pages
+
+
+def whole(text: str, most: int) -> int:
+    """Return a number of the address, from 1 to `most`; 1 where it is none."""
+    return min(most, max(1, int(text))) if text.isdecimal() and len(text) <= DIGITS else 1
 
 
 def turn(view: View, page: int, pages: int, told: str) -> None:

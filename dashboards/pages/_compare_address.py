@@ -51,8 +51,3 @@ def on_row(own: str, names: Sequence[str], write: Callable[[str | None], None]) 
 def ticked(names: Sequence[str], name: str) -> dict[str, Any]:
     """Return the selection of a table in which the row of that name is ticked."""
     return {"selection": {"rows": [list(names).index(name)] if name in names else []}}
-
-
-def whole(text: str, most: int) -> int:
-    """Return a number of the address, from 1 to `most`; 1 where it is none."""
-    return min(most, max(1, int(text))) if text.isascii() and text.isdigit() and len(text) < 9 else 1

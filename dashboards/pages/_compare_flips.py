@@ -14,7 +14,8 @@ import streamlit as st
 
 from dashboards import words
 from dashboards.pages import _compare_said as said
-from dashboards.pages._compare_address import choose, key, on_row, put, ticked, whole
+from dashboards.pages._choice import whole
+from dashboards.pages._compare_address import choose, key, on_row, put, ticked
 from dashboards.view import View
 from harness.compare import SuitePairs
 from harness.compare.flips import Flip, flips, places

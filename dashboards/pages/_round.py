@@ -112,11 +112,11 @@ def _causes(view: View, row: Mapping[str, Any]) -> None:
         st.caption("No cause of failure is known: the round has not come so far.")
         return
     labels = {one["cause"]: one["label"] for one in causes}
-    keys = list(labels)
+    keys, put = list(labels), partial(view.put, loop=row["loop"], round=str(row["number"]))
 
     def clicked() -> None:
         if rows := st.session_state["causes"].selection.rows:
-            view.put(cause=keys[rows[0]])
+            put(cause=keys[rows[0]])
 
     cells = [
         {
@@ -137,7 +137,7 @@ def _causes(view: View, row: Mapping[str, Any]) -> None:
         " learned from them: this tells where it took and proves no gain; that stands under Gain, on sealed samples."
     )
     told = "choose a row above, or its id"
-    chosen = choose(view, st, "Open a cause", "cause", keys, "", placeholder=told)
+    chosen = choose(view, st, "Open a cause", "cause", keys, "", placeholder=told, put=put)
     if chosen:
         st.text(labels[chosen])
         view.link("its failures", "clusters", run=row["run_before"] or "", cause=chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -81,12 +82,13 @@ def graph(view: View, row: Mapping[str, Any]) -> None:
         return
     named = {one.named: one for one in whole.nodes if one.named}
     # The page's own address, word for word: with another one the browser's way back would lead through it.
-    state = {**st.query_params.to_dict(), "part": "Lineage"}
+    own = {"loop": row["loop"], "round": str(row["number"]), "part": "Lineage"}
+    state = {**st.query_params.to_dict(), **own}
     addresses = {one.id: f"?{urlencode({**state, 'walk': one.named})}" for one in named.values()}
     drawn = lineage.compact(whole)
     st.graphviz_chart(charts_rounds.dot(drawn, addresses), width="stretch", alt="From failure to score")
     told = "click a box above, or choose a thing"
-    chosen = choose(view, st, "Walk on from", "walk", list(named), "", placeholder=told)
+    chosen = choose(view, st, "Walk on from", "walk", list(named), "", placeholder=told, put=partial(view.put, **own))
     if chosen:
         _walk(view, row, named[chosen])
 

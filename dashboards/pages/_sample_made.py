@@ -19,7 +19,7 @@ SHOWN = 40_000
 """Characters of a text that are shown; a browser lays out a megabyte for seconds. The rest can be downloaded."""
 CELL = 80
 """Characters of a value that fits a table's cell."""
-TOLD = {"reason": "Verdict · reason", "at": "The test stopped at", "got": "What the program returned there"}
+TOLD = {"reason": "Verdict · reason", "at": "The test stopped at", "got": "What the program had returned last"}
 """Verdicts that are shown as texts however short, with their labels."""
 
 

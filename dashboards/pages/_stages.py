@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import names
+from dashboards.pages._choice import Put
 from dashboards.queries import Rows
 from dashboards.queries.sealed import Score
 from dashboards.view import View
@@ -52,14 +53,14 @@ def _times(more: float | None, less: float | None, word: str, opposite: str) -> 
     return f"{more / less:.2g}× {word}" if more >= less else f"{less / more:.2g}× {opposite}"
 
 
-def table(view: View, rows: Rows, scores: Mapping[tuple[str, str], Score], whole: bool) -> None:
+def table(put: Put, rows: Rows, scores: Mapping[tuple[str, str], Score], whole: bool) -> None:
     """Show the stages; a chosen row opens its stage. `whole`: of several compressions."""
     runs = [row["run_id"] for row in rows]
     labels = [row["name"] for row in rows]
 
     def clicked() -> None:
         if chosen := st.session_state["stages"].selection.rows:
-            view.put(stage=labels[chosen[0]])
+            put(stage=labels[chosen[0]])
 
     suites = sorted({suite for run, suite in scores if run in runs})
     config = {key: NUMBER(format=form) for key, form in FORMATS.items()} | {"top-1": NUMBER(format="percent")}

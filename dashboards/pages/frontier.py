@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboards import charts_frontier
 from dashboards.pages import _stages
-from dashboards.pages._choice import choose
+from dashboards.pages._choice import Put, choose
 from dashboards.queries import Rows, frontier, sealed
 from dashboards.queries.sealed import Score
 from dashboards.view import View
@@ -40,13 +40,14 @@ def show(view: View) -> None:
     axis = _axis(view, asked[1], scores)
     own = {run: one for (run, _), one in scores.items() if axis and _same(one, axis)}
     shown = _marked(rows, own, name != ALL)
-    chosen = _chosen(view, asked[2], shown)
+    put = partial(view.put, name=name)
+    chosen = _chosen(view, asked[2], shown, put)
     if name != ALL:
         _stages.headline(known[name], shown, axis)
-    _charts(view, shown, axis, chosen)
+    _charts(put, shown, axis, chosen)
     if chosen:
         _stages.opened(view, chosen)
-    _stages.table(view, shown, scores, name == ALL)
+    _stages.table(put, shown, scores, name == ALL)
     if name != ALL:
         _damage(rows)
 
@@ -81,16 +82,16 @@ def _marked(rows: Rows, scores: Mapping[str, Score], numbered: bool) -> Rows:
     return found
 
 
-def _chosen(view: View, place: Any, rows: Rows) -> dict[str, Any] | None:
+def _chosen(view: View, place: Any, rows: Rows, put: Put) -> dict[str, Any] | None:
     """Return the stage of the address, else the last one that was kept."""
     labels = {row["name"]: row for row in rows}
     if not labels:
         return None
     last = max(range(len(rows)), key=lambda at: (rows[at]["state"] == "kept", at))
-    return labels[choose(view, place, "Stage", "stage", list(labels), rows[last]["name"])]
+    return labels[choose(view, place, "Stage", "stage", list(labels), rows[last]["name"], put=put)]
 
 
-def _charts(view: View, rows: Rows, axis: Score | None, chosen: Mapping[str, Any] | None) -> None:
+def _charts(put: Put, rows: Rows, axis: Score | None, chosen: Mapping[str, Any] | None) -> None:
     points = [row for row in rows if row["score"] is not None and row["size"] and row["is"] in charts_frontier.STATES]
     if axis is None or not points:
         st.caption("No stage has a score on sealed samples yet.")
@@ -101,7 +102,7 @@ def _charts(view: View, rows: Rows, axis: Score | None, chosen: Mapping[str, Any
                 points, cost, f"{axis.suite}: {axis.metric}", chosen["name"] if chosen else ""
             )
             key = f"against_{cost}"
-            place.altair_chart(drawn, width="stretch", key=key, on_select=partial(_picked, view, key))
+            place.altair_chart(drawn, width="stretch", key=key, on_select=partial(_picked, put, key))
         else:
             place.caption("No stage was timed.")
     timed = [row for row in points if row["speed"]]
@@ -114,10 +115,10 @@ def _charts(view: View, rows: Rows, axis: Score | None, chosen: Mapping[str, Any
     )
 
 
-def _picked(view: View, key: str) -> None:
+def _picked(put: Put, key: str) -> None:
     """Open the stage of a clicked point; a click beside all of them changes nothing."""
     if found := st.session_state[key].selection.get(charts_frontier.PICKED):
-        view.put(stage=found[0]["name"])
+        put(stage=found[0]["name"])
 
 
 def _damage(rows: Sequence[Mapping[str, Any]]) -> None:

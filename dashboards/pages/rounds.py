@@ -6,13 +6,14 @@ The address holds the state: `loop`, `round`, the `part` of the round that is op
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboards import charts_rounds
 from dashboards.pages import _loop, _round
-from dashboards.pages._choice import choose
+from dashboards.pages._choice import Put, choose
 from dashboards.queries import Rows, rounds, sealed
 from dashboards.queries.sealed import Score
 from dashboards.view import View
@@ -51,9 +52,10 @@ def show(view: View) -> None:
         return
     numbers = [str(row["number"]) for row in reversed(done)]
     # The newest is not written: who looks at it goes on to the next with the loop.
-    chosen = choose(view, asked[2], "Round", "round", numbers, clears=OF_A_ROUND)
+    put = partial(view.put, loop=loop)
+    chosen = choose(view, asked[2], "Round", "round", numbers, clears=OF_A_ROUND, put=put)
     _charts(view, loop, done, trend, found, suite)
-    _table(view, done)
+    _table(put, done)
     _round.show(view, next(row for row in done if str(row["number"]) == chosen), suite)
 
 
@@ -86,14 +88,14 @@ def _charts(view: View, loop: str, done: Rows, trend: Rows, found: Scores, suite
         right.caption("No round is decided yet: gains stand here when one is.")
 
 
-def _table(view: View, done: Rows) -> None:
+def _table(put: Put, done: Rows) -> None:
     kinds = sorted({what for row in done for what in row["cost"] or {}})
     newest = list(reversed(done))
 
     def clicked() -> None:
         if rows := st.session_state["rounds_table"].selection.rows:
             number = str(newest[rows[0]]["number"]) if rows[0] else None
-            view.put(**dict.fromkeys(OF_A_ROUND), round=number)
+            put(**dict.fromkeys(OF_A_ROUND), round=number)
 
     st.dataframe(
         [_cells(row, kinds) for row in newest],

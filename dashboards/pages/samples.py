@@ -10,11 +10,14 @@ import streamlit as st
 
 from dashboards import names
 from dashboards.pages import _sample, _samples_filter
+from dashboards.pages._choice import whole
 from dashboards.queries import Rows, samples
 from dashboards.queries.samples import Filter
 from dashboards.view import View
 
 TITLE, ICON, ORDER = "Samples", ":material/search:", 2
+LAST = 10**8
+"""Page that an address may name."""
 TALL = 20
 """Rows of the table before it scrolls."""
 TABLE, OPEN = "samples-table", "samples-open"
@@ -49,8 +52,7 @@ def _named(row: dict[str, Any]) -> str:
 
 
 def _list(view: View, wanted: Filter, order: str, known: Mapping[str, str]) -> None:
-    text = view.param("page")
-    page = max(1, int(text)) if text.isdecimal() and len(text) < 9 else 1
+    page = whole(view.param("page"), LAST)
     rows = samples.search(view.ask, wanted, page, order)
     if not rows and page > 1:
         page, rows = 1, samples.search(view.ask, wanted, 1, order)

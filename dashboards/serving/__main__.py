@@ -22,8 +22,10 @@ def imported() -> None:
         importlib.import_module(name)
     caching = logging.getLogger("streamlit.runtime.caching.cache_data_api")
     caching.disabled = True  # it warns of functions that are to be cached before there is a server
-    importlib.import_module("dashboards.app").modules()
-    caching.disabled = False
+    try:
+        importlib.import_module("dashboards.app").modules()
+    finally:
+        caching.disabled = False
 
 
 if __name__ == "__main__":

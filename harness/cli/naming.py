@@ -4,7 +4,7 @@
     find(database, "43649b")        -> ("artifact", "43649b863cee98b4")
 
 A run whose id, name or model file it is comes first, then a loop's name, then beginnings of ids: of runs, of artifacts,
-of steps.
+of steps. A compression's name is told to belong to another command.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import marshal
 import reprlib
 import secrets
 from collections import deque
+from itertools import islice
 from typing import Any, NamedTuple
 
 from harness.sandbox import script
@@ -43,10 +44,48 @@ ENDS_LOOPS = (StopIteration, StopAsyncIteration)
 WORDS = {"pass", "wrong_answer", "runtime_error", "load_error"}
 """What a program's own process may say of a test."""
 UNSAID = object()
-SHOWN = reprlib.Repr()
-"""Bounds what is shown of a returned value, and puts sets in order."""
-SHOWN.maxlevel = SHOWN.maxtuple = SHOWN.maxlist = SHOWN.maxset = SHOWN.maxfrozenset = SHOWN.maxdict = 12
-SHOWN.maxstring = SHOWN.maxlong = SHOWN.maxother = 200
+CROWD = 1000
+"""Members of a set from which on none is shown."""
+
+
+class Shown(reprlib.Repr):
+    """Writes a returned value short, and the same in every process: sets in the order of what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxlist = self.maxtuple = self.maxdict = 12
+        self.maxstring = self.maxlong = self.maxother = 200
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # more digits than Python writes
+            return f"an integer of {x.bit_length():,} bits"
+
+    def repr_set(self, x: set[Any], level: int) -> str:
+        return self._bunch(x, "{", "}", level) if x else "set()"
+
+    def repr_frozenset(self, x: frozenset[Any], level: int) -> str:
+        return self._bunch(x, "frozenset({", "})", level) if x else "frozenset()"
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        if level <= 0 and x:
+            return "{...}"
+        pairs = islice(x.items(), self.maxdict)
+        told = [f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}" for key, value in pairs]
+        return f"{{{', '.join(told + ['...'] * (len(x) > self.maxdict))}}}"
+
+    def _bunch(self, x: set[Any] | frozenset[Any], left: str, right: str, level: int) -> str:
+        if level <= 0:
+            return f"{left}...{right}"
+        if len(x) > CROWD:
+            return f"a set of {len(x):,}"
+        told = sorted(self.repr1(one, level - 1) for one in x)
+        return f"{left}{', '.join(told[: self.maxlist] + ['...'] * (len(told) > self.maxlist))}{right}"
+
+
+SHOWN = Shown()
 
 
 class Job(NamedTuple):
@@ -82,7 +121,7 @@ class Oracle:
                 outcomes = self._ahead_or_live(job, understood)
             except Unsendable:
                 self.line.finish()
-                mode = "inprocess"
+                mode, self.stopped = "inprocess", None
         if mode == "inprocess":
             outcomes = self._inprocess(job)
         end = self.line.finish()
@@ -135,8 +174,9 @@ class Oracle:
                 raised = "wrong_answer", reason_of(error)
             else:
                 raised = "wrong_answer", f"the test raised {reason_of(error)} on what was returned"
-            if self.stopped is None:
-                self.stopped = script.stopped_at(text, error), "" if said else _shown(self.last)
+            if self.stopped is None and self.line.trouble is None:
+                got = "" if said or self.last is UNSAID else SHOWN.repr(self.last)
+                self.stopped = script.stopped_at(test, text, error), got
         return self.line.trouble or raised
 
     def _stand_in(self, name: str) -> Any:
@@ -201,13 +241,6 @@ def _exception(name: str, message: str) -> BaseException:
             error = Raised(message)
     error.of_the_program = (name, message)  # type: ignore[attr-defined]
     return error
-
-
-def _shown(value: Any) -> str:
-    try:
-        return "" if value is UNSAID else SHOWN.repr(value)
-    except ValueError:  # an integer of more digits than Python writes
-        return "a long integer"
 
 
 def _opaque(values: Any) -> bool:

@@ -172,8 +172,8 @@ def _verdict(said: dict[str, Any], at: Level) -> Verdict:
     return Verdict(
         word=said["word"],
         reason=clean(said["reason"]),
-        at=clean(said.get("at", "")),
-        got=clean(said.get("got", "")),
+        at=shown(said.get("at", "")),
+        got=shown(said.get("got", "")),
         cpu_s=round(said.get("cpu_s", 0.0), 6),
         wall_s=round(said.get("wall_s", 0.0), 6),
         level=at,
@@ -181,6 +181,11 @@ def _verdict(said: dict[str, Any], at: Level) -> Verdict:
         outcomes=tuple((word, clean(reason)) for word, reason in said.get("outcomes", ())),
         peak_bytes=said.get("peak", 0),
     )
+
+
+def shown(text: str) -> str:
+    """Return `text` on one line of printable characters; blanks count in what a program returned."""
+    return "".join(c if c.isprintable() else " " for c in text[:500])
 
 
 def clean(reason: str) -> str:

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from types import CodeType
 from typing import Any
 
@@ -72,7 +73,7 @@ def read(setup: str, tests: tuple[str, ...], entry_point: str) -> Script:
     reader.read([statement for tree in trees for statement in tree.body])
     return Script(
         setup=compile(before, "<setup>", "exec", 0, True) if setup else None,
-        tests=tuple(compile(tree, "<test>", "exec", 0, True) for tree in trees),
+        tests=tuple(compile(tree, f"<test {place}>", "exec", 0, True) for place, tree in enumerate(trees)),
         names=names,
         calls=reader.calls,
         sent=reader.sent,
@@ -82,22 +83,28 @@ def read(setup: str, tests: tuple[str, ...], entry_point: str) -> Script:
     )
 
 
-def stopped_at(test: str, error: BaseException) -> str:
+def stopped_at(code: CodeType, test: str, error: BaseException) -> str:
     """Return the statement of a test that raised; empty for a test of one line, which says no more."""
     if "\n" not in test.strip():
         return ""
-    line, trace = 0, error.__traceback__
+    at, trace = None, error.__traceback__
     while trace is not None:
-        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == "<test>" else line
+        if trace.tb_frame.f_code.co_filename == code.co_filename:
+            start, _, column, _ = next(islice(trace.tb_frame.f_code.co_positions(), trace.tb_lasti // 2, None))
+            at = (start or trace.tb_lineno, column or 0)
         trace = trace.tb_next
-    nodes = [node for node in ast.walk(ast.parse(test)) if isinstance(node, ast.stmt)]
-    around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    around = [
+        node for node in ast.walk(ast.parse(test))
+        if at and isinstance(node, ast.stmt)
+        and (node.lineno, node.col_offset) <= at <= (node.end_lineno or 0, node.end_col_offset or 0)
+    ]  # fmt: skip
     if not around:
         return ""
-    inner = min(around, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
+    inner = max(around, key=lambda node: (node.lineno, node.col_offset))
     # As it is written: Python's own writer of trees gives up on sums of some hundred parts.
     text = ast.get_source_segment(test, inner) or ""
-    return text.partition("\n")[0] if hasattr(inner, "body") else text
+    lines = [line.strip() for line in text.split("\n")]
+    return lines[0] if hasattr(inner, "body") else " ".join(lines)
 
 
 class _Reader:

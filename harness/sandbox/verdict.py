@@ -88,6 +88,6 @@ class Verdict:
     at: str = ""
     """The statement of the test that raised first, where the test is of several lines; empty for `inprocess`."""
     got: str = ""
-    """What the program had returned last when that was wrong, shortened."""
+    """What the program had returned last when a test found it wrong, as it stood then, shortened."""
     peak_bytes: int = 0
     """Resident memory at most, the warm interpreter's included."""

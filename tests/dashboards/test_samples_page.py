@@ -132,7 +132,7 @@ def test_a_program_says_where_it_stopped(monkeypatch: pytest.MonkeyPatch, made: 
     said = codes(at)
     assert said[said.index("assert f(1) == 2") + 1] == world.HOSTILE
     labels = [one.value for one in at.markdown]
-    assert "**What the program returned there**" in labels[labels.index("**The test stopped at**") :]
+    assert "**What the program had returned last**" in labels[labels.index("**The test stopped at**") :]
 
 
 def test_detail_and_neighbours(monkeypatch: pytest.MonkeyPatch, made: Database) -> None:

@@ -54,6 +54,23 @@ def test_a_statement_too_deep_to_be_written_anew() -> None:
     assert (verdict.word, verdict.got) == ("wrong_answer", "899") and verdict.at.startswith("assert f(1) == 1 + 1 +")
 
 
+def test_two_statements_of_a_line_and_two_tests_of_a_program() -> None:
+    program = "def f(x):\n    return x + 1"
+    assert run(Trial(program, "z = 1\na = f(1); assert a == 5"), SHORT).at == "assert a == 5"
+    tests = ("def look(x):\n    y = x\n    assert y == 2", "z = 1\nlook(f(1))\nlook(f(2))")
+    assert run(Trial(program, tests), SHORT).at == "look(f(2))"
+
+
+def test_what_another_process_judges_or_a_limit_ends_says_nothing() -> None:
+    program = "def f(x):\n    return list(x) if not isinstance(x, int) else x"
+    verdict = run(Trial(program, ("assert f(1) == 2", "assert f(iter([1])) == 3")), SHORT)
+    assert (verdict.mode, verdict.at, verdict.got) == ("inprocess", "", "")
+    many = "import threading, time\ndef f(x):\n    if x > 1:\n        while True:\n"
+    many += "            threading.Thread(target=time.sleep, args=(9,)).start()\n    return x"
+    verdict = run(Trial(many, "z = f(1)\nassert f(2) == 3", entry_point="f"), SHORT)
+    assert verdict.word != "pass" and verdict.got == ""
+
+
 def test_of_a_loop_its_head_is_said() -> None:
     test = "y = 1\nfor x in f(1):\n    assert x\n"
     verdict = run(Trial("def f(x):\n    return 7", test), SHORT)
@@ -83,7 +100,12 @@ def test_the_first_of_several_tests_counts() -> None:
     [
         ("list(range(10**5))", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...]"),
         ("{'b', 'a'}", "{'a', 'b'}"),
-        ("10**5000", "a long integer"),
+        ("10**5000", "an integer of 16,610 bits"),
+        ("[2, 10**5000]", "[2, an integer of 16,610 bits]"),
+        ("'a  b 0xffff'", "'a  b 0xffff'"),
+        ("{(None, 1), (2, None), (3, 4), (None, None)}", "{(2, None), (3, 4), (None, 1), (None, None)}"),
+        ("set(range(2000))", "a set of 2,000"),
+        ("[[[[1]]], {}, {1: {2: {3: 4}}}]", "[[[[...]]], {}, {1: {2: {...}}}]"),
         ("print", "<builtins.builtin_function_or_method>"),
         ("'\\x1b[31m\\n'", r"'\x1b[31m\n'"),
     ],
