@@ -110,8 +110,9 @@ def test_an_address_opens_run_cause_and_failure(made, opened) -> None:  # type: 
 
 
 def test_wrong_addresses_are_no_errors(made, opened) -> None:  # type: ignore[no-untyped-def]
-    parameters = {"taxonomy": "t", "cause": "no", "at": "x9", "sample": "no", "against": "no", "split": "no"}
-    assert box(opened(made[0], **parameters), "Compare with").value == "run-1"
+    parameters = {"taxonomy": "t", "cause": "no", "sample": "no", "against": "no", "split": "no"}
+    for page in ("x9", "9" * 5000):
+        assert box(opened(made[0], **parameters, at=page), "Compare with").value == "run-1"
     at = opened(made[0], run="run-9; rm")
     assert "harness failures 'run-9; rm'" in [one.value for one in at.code] and not at.dataframe
     box(at, "Or open a run that is analysed").select("run-1").run()
