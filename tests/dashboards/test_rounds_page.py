@@ -71,7 +71,7 @@ def test_rounds_are_chosen_one_after_the_other(world: Database) -> None:
     for number, said in (("2", "rejected"), ("1", "accepted"), ("3", "not decided")):
         at.selectbox(key="choice-round").select(number).run()
         assert at.subheader[0].value.startswith(f"Round {number}: {said}")
-        # With its loop, which may not be the newest tomorrow; the newest round is not written, so that the next one shows.
+        # With its loop, which may not be the newest tomorrow; but the newest round shows the next one when it begins.
         assert dict(at.query_params) == {"loop": laps_world.LOOP, **({} if number == "3" else {"round": number})}
     assert list(table(at, "gain")["why"])[1] == laps_world.HOSTILE
 
