@@ -24,7 +24,8 @@ from dashboards.view import View
 Put = Callable[..., None]
 ON = "yes"
 """What a switch says in the address."""
-DIGITS = 8
+LAST = 10**8 - 1
+"""The largest number that an address may name."""
 
 
 def choose(
@@ -83,12 +84,8 @@ def switch(
 ) -> bool:
     """Return whether the parameter `name` says `on`."""
     chosen = view.param(name) == on
-
-    def written() -> None:
-        (put or view.put)(**dict.fromkeys(clears), **{name: on if st.session_state[key] else None})
-
-    key = _key(name, chosen)
-    place.toggle(label, key=key, on_change=written, **how)
+    written = partial(_write, put or view.put, name, clears, "", on)
+    place.toggle(label, key=_key(name, chosen), on_change=written, **how)
     return chosen
 
 
@@ -106,9 +103,9 @@ def page_of(view: View, total: int, shown: int) -> tuple[int, int]:
     return whole(view.param("page"), pages), pages
 
 
-def whole(text: str, most: int) -> int:
+def whole(text: str, most: int = LAST) -> int:
     """Return a number of the address, from 1 to `most`; 1 where it is none."""
-    return min(most, max(1, int(text))) if text.isdecimal() and len(text) <= DIGITS else 1
+    return min(most, max(1, int(text))) if text.isdecimal() and len(text) <= len(str(LAST)) else 1
 
 
 def turn(view: View, page: int, pages: int, told: str) -> None:
@@ -129,6 +126,7 @@ def _key(name: str, value: Any) -> str:
     return key
 
 
-def _write(put: Put, name: str, clears: Sequence[str], usual: str) -> None:
+def _write(put: Put, name: str, clears: Sequence[str], usual: str, on: str = ON) -> None:
     value = st.session_state[f"choice-{name}"]
+    value = on if value is True else value or None
     put(**dict.fromkeys(clears), **{name: None if value == usual else value})

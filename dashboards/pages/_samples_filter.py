@@ -52,7 +52,8 @@ def asked(view: View, wanted: Filter, order: str, known: Mapping[str, str]) -> N
     tags = {name: name for name in samples.tags(view.ask, run, suite)}
     others = {name: told for name, told in known.items() if name != run}
     top, below = st.columns(SHAPE), st.columns(SHAPE)
-    box = partial(_box, view, wanted)
+    put = partial(view.put, run=run, page=None)  # a choice begins the list anew, and stays with the run that is shown
+    box = partial(_box, view, put)
     box(top[0], "run", "Run", known, run, pinned=True)
     suites = {name: name for name in samples.suites(view.ask, run)}
     box(top[1], "suite", "Suite", {"": "all suites", **suites}, suite)
@@ -60,7 +61,6 @@ def asked(view: View, wanted: Filter, order: str, known: Mapping[str, str]) -> N
     box(top[3], "mode", "Mode", {"": "all modes", **modes}, wanted.mode)
     box(top[4], "tag", "Tag", {"": "all tags", **tags}, wanted.tag)
     box(top[5], "cluster", "Cause of failure", _causes(view, run), wanted.cluster)
-    put = partial(view.put, run=run, page=None)
     typed(view, below[0], "Text contains", "text", put=put, placeholder="whatever its case")
     box(below[1], "within", "Text in", PARTS, wanted.within)
     box(below[2], "flip", "Other score than in run", {"": "no other run", **others}, wanted.flip)
@@ -131,16 +131,12 @@ def _causes(view: View, run: str) -> dict[str, str]:
 
 
 def _box(
-    view: View, wanted: Filter, place: Any, name: str, label: str, options: Mapping[str, str], value: str, **how: Any
+    view: View, put: Put, place: Any, name: str, label: str, options: Mapping[str, str], value: str, **how: Any
 ) -> None:
-    """Show a box; a value of the address that is no option is one all the same, never dropped.
-
-    What it writes begins the list anew, and stays with the run that is shown.
-    """
+    """Show a box; a value of the address that is no option is one all the same, never dropped."""
     options = options if value in options else {**options, value: value}
     twice = {told for told, count in Counter(options.values()).items() if count > 1}
     shown = {one: f"{told} · {one[:12]}" if told in twice else told for one, told in options.items()}
-    put = partial(view.put, run=wanted.run, page=None)
     choose(
         view, place, label, name, list(shown), asked=value, put=put, format_func=lambda one: shown.get(one, one), **how
     )

@@ -68,7 +68,6 @@ def _asked(view: View, board: Rows) -> tuple[str, str, str]:
     if (named := view.param("suite")) and named not in suites:
         st.warning("The address names a suite that no run was asked; here are all:")
         st.text(named)
-        view.put(suite=None)
     asked = st.columns([3, 3, 3, 3], vertical_alignment="bottom")
     told = {ALL: f"all {len(suites)} suites"}
     suite = choose(view, asked[0], "Suite", "suite", options, format_func=lambda name: told.get(name, name))
@@ -96,7 +95,6 @@ def _baseline(view: View, board: Rows, place: Any) -> str:
     if asked and asked not in labels:
         st.warning("The address names a baseline that is no run of this board:")
         st.text(asked)
-        view.put(baseline=None)
     chosen = choose(view, place, "Baseline", "baseline", list(labels), format_func=lambda name: labels[name])
     return named.get(chosen, chosen) if chosen in known else chosen
 

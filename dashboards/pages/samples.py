@@ -16,8 +16,6 @@ from dashboards.queries.samples import Filter
 from dashboards.view import View
 
 TITLE, ICON, ORDER = "Samples", ":material/search:", 2
-LAST = 10**8
-"""Page that an address may name."""
 TALL = 20
 """Rows of the table before it scrolls."""
 TABLE, OPEN = "samples-table", "samples-open"
@@ -52,7 +50,7 @@ def _named(row: dict[str, Any]) -> str:
 
 
 def _list(view: View, wanted: Filter, order: str, known: Mapping[str, str]) -> None:
-    page = whole(view.param("page"), LAST)
+    page = whole(view.param("page"))
     rows = samples.search(view.ask, wanted, page, order)
     if not rows and page > 1:
         page, rows = 1, samples.search(view.ask, wanted, 1, order)

@@ -42,8 +42,8 @@ class Grade:
     `syntax_error` for a load error of that kind, `truncated` for a wrong answer that was cut off, `empty` for a blank
     one."""
     detail: Mapping[str, Any]
-    """verdict, reason, sandbox level; the test statement `at` which it stopped, and what that `got`; mode where it is
-    `inprocess`; retried."""
+    """verdict, reason, sandbox level; the statement of the test `at` which it stopped; what the program had returned
+    last (`got`); mode where it is `inprocess`; retried."""
 
 
 def humaneval_trial(prompt: str, completion: str, test: str, entry_point: str) -> Trial:

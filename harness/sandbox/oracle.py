@@ -15,15 +15,13 @@ from __future__ import annotations
 import builtins
 import importlib
 import marshal
-import reprlib
 import secrets
 from collections import deque
-from itertools import islice
 from typing import Any, NamedTuple
 
 from harness.sandbox import script
 from harness.sandbox.hearing import Ended, Line, Outcome, outcome
-from harness.sandbox.values import Opaque
+from harness.sandbox.values import Opaque, shown
 
 
 class Raised(Exception):
@@ -44,48 +42,6 @@ ENDS_LOOPS = (StopIteration, StopAsyncIteration)
 WORDS = {"pass", "wrong_answer", "runtime_error", "load_error"}
 """What a program's own process may say of a test."""
 UNSAID = object()
-CROWD = 1000
-"""Members of a set from which on none is shown."""
-
-
-class Shown(reprlib.Repr):
-    """Writes a returned value short, and the same in every process: sets in the order of what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 3
-        self.maxlist = self.maxtuple = self.maxdict = 12
-        self.maxstring = self.maxlong = self.maxother = 200
-
-    def repr_int(self, x: int, level: int) -> str:
-        try:
-            return super().repr_int(x, level)
-        except ValueError:  # more digits than Python writes
-            return f"an integer of {x.bit_length():,} bits"
-
-    def repr_set(self, x: set[Any], level: int) -> str:
-        return self._bunch(x, "{", "}", level) if x else "set()"
-
-    def repr_frozenset(self, x: frozenset[Any], level: int) -> str:
-        return self._bunch(x, "frozenset({", "})", level) if x else "frozenset()"
-
-    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        if level <= 0 and x:
-            return "{...}"
-        pairs = islice(x.items(), self.maxdict)
-        told = [f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}" for key, value in pairs]
-        return f"{{{', '.join(told + ['...'] * (len(x) > self.maxdict))}}}"
-
-    def _bunch(self, x: set[Any] | frozenset[Any], left: str, right: str, level: int) -> str:
-        if level <= 0:
-            return f"{left}...{right}"
-        if len(x) > CROWD:
-            return f"a set of {len(x):,}"
-        told = sorted(self.repr1(one, level - 1) for one in x)
-        return f"{left}{', '.join(told[: self.maxlist] + ['...'] * (len(told) > self.maxlist))}{right}"
-
-
-SHOWN = Shown()
 
 
 class Job(NamedTuple):
@@ -175,7 +131,7 @@ class Oracle:
             else:
                 raised = "wrong_answer", f"the test raised {reason_of(error)} on what was returned"
             if self.stopped is None and self.line.trouble is None:
-                got = "" if said or self.last is UNSAID else SHOWN.repr(self.last)
+                got = "" if said or self.last is UNSAID else shown(self.last)
                 self.stopped = script.stopped_at(test, text, error), got
         return self.line.trouble or raised
 

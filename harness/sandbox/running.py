@@ -172,8 +172,8 @@ def _verdict(said: dict[str, Any], at: Level) -> Verdict:
     return Verdict(
         word=said["word"],
         reason=clean(said["reason"]),
-        at=shown(said.get("at", "")),
-        got=shown(said.get("got", "")),
+        at=_printed(said.get("at", "")),
+        got=_printed(said.get("got", "")),
         cpu_s=round(said.get("cpu_s", 0.0), 6),
         wall_s=round(said.get("wall_s", 0.0), 6),
         level=at,
@@ -183,7 +183,7 @@ def _verdict(said: dict[str, Any], at: Level) -> Verdict:
     )
 
 
-def shown(text: str) -> str:
+def _printed(text: str) -> str:
     """Return `text` on one line of printable characters; blanks count in what a program returned."""
     return "".join(c if c.isprintable() else " " for c in text[:500])
 

@@ -8,11 +8,14 @@ Only exact built-in types come out of here, so that no comparison in a test runs
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 CROWD = 1000
-"""Keys of a dictionary or set from which on they are looked at, and that may share one hash."""
+"""Keys of a dictionary or set from which on they are looked at, and that may share one hash; more members of a set than
+that are shown as their number."""
 
 
 class Misspoken(ValueError):
@@ -107,3 +110,48 @@ _MAKE: dict[str, Callable[[Any], Any]] = {
     "i": lambda body: int(body, 16),
     "x": lambda body: Opaque(str(body[0])[:200], body[1] is True),
 }
+
+
+class _Writer(reprlib.Repr):
+    """Writes a returned value short, and the same in every process: sets in the order of what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxlist = self.maxtuple = self.maxdict = 12
+        self.maxstring = self.maxlong = self.maxother = 200
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # more digits than Python writes
+            return f"an integer of {x.bit_length():,} bits"
+
+    def repr_set(self, x: set[Any], level: int) -> str:
+        return self._bunch(x, "{", "}", level) if x else "set()"
+
+    def repr_frozenset(self, x: frozenset[Any], level: int) -> str:
+        return self._bunch(x, "frozenset({", "})", level) if x else "frozenset()"
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        if level <= 0 and x:
+            return "{...}"
+        pairs = islice(x.items(), self.maxdict)
+        told = [f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}" for key, value in pairs]
+        return f"{{{', '.join(told + ['...'] * (len(x) > self.maxdict))}}}"
+
+    def _bunch(self, x: set[Any] | frozenset[Any], left: str, right: str, level: int) -> str:
+        if level <= 0:
+            return f"{left}...{right}"
+        if len(x) > CROWD:
+            return f"a set of {len(x):,}"
+        told = sorted(self.repr1(one, level - 1) for one in x)
+        return f"{left}{', '.join(told[: self.maxlist] + ['...'] * (len(told) > self.maxlist))}{right}"
+
+
+_WRITER = _Writer()
+
+
+def shown(value: Any) -> str:
+    """Return what a value looks like, shortened, and the same in every process."""
+    return _WRITER.repr(value)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness import registry
 from harness.errors import MissingData, UsageError
@@ -148,6 +151,17 @@ def test_hostile_collections(text: str) -> None:
         bfcl_values.java(text, kind, "String")
     for kind in ("array", "dict"):
         bfcl_values.javascript(text, kind)
+
+
+ADDING = re.compile(r"new\s+ArrayList<\w*>\(\)\s*\{\{\s*(.+?)\s*\}\}", re.DOTALL)
+"""Ours without its look ahead, which is there for speed alone."""
+
+
+@given(st.lists(st.sampled_from(["new ArrayList<>() {{", "new ArrayList<A>()", "{{", "}}", "}", " ", "\n", "add(1)"])))
+def test_the_look_ahead_changes_no_match(parts: list[str]) -> None:
+    text = "".join(parts)
+    theirs, ours = ADDING.search(text), bfcl_values._ADDING.search(text)
+    assert (theirs and (theirs.span(), theirs[1])) == (ours and (ours.span(), ours[1]))
 
 
 def sample(category: str, functions: Any, wanted: Any, question: str = "Why?") -> Sample:
